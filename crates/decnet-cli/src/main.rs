@@ -1,0 +1,2 @@
+//! decnet
+fn main() {}

@@ -1,0 +1,23 @@
+//! What a fleet **is**: the request that a user typed, the catalogues it draws on, the identity of each
+//! decoy, the plan that everything downstream reads, and the state file that remembers it.
+//!
+//! Nothing here touches a network or a clock, and nothing here reads or writes a file except
+//! [`state`]. Resolving is a pure function: the same request, facts, catalogue and seed give the same
+//! plan, byte for byte.
+#![forbid(unsafe_code)]
+
+pub mod address;
+pub mod diagnostic;
+pub mod identity;
+pub mod plan;
+pub mod request;
+pub mod seed;
+pub mod service;
+
+pub use address::MacAddress;
+pub use diagnostic::{Diagnostic, Level, Origin, Spanned};
+pub use identity::Identity;
+pub use plan::{Decky, Plan};
+pub use request::Request;
+pub use seed::Seed;
+pub use service::ServiceDescriptor;

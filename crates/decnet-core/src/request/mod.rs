@@ -1,0 +1,117 @@
+//! What the user asked for, with the place of every value.
+//!
+//! Values are kept as text: a config file in INI, one in TOML and the command line all give the same
+//! request, and one place ([`crate::resolve`]) judges it.
+
+use crate::diagnostic::Spanned;
+
+/// A text value and its place.
+pub type Text = Spanned<String>;
+
+/// A whole request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// `[general]`, and the flags that stand above it.
+    pub general: General,
+    /// Deckies and groups, in the order in which they were written.
+    pub groups: Vec<Group>,
+    /// `[name.service]`.
+    pub personas: Vec<PersonaSection>,
+    /// `[custom-SLUG]`.
+    pub customs: Vec<CustomSection>,
+    /// `--ip-start`: the first address to assign.
+    pub ip_start: Option<Text>,
+}
+
+/// `[general]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct General {
+    /// The LAN, as CIDR.
+    pub net: Option<Text>,
+    /// Its gateway.
+    pub gw: Option<Text>,
+    /// The NIC.
+    pub interface: Option<Text>,
+    /// The syslog server.
+    pub log_target: Option<Text>,
+    /// The syslog file.
+    pub log_file: Option<Text>,
+    /// `auto`, `docker` or `native`.
+    pub engine: Option<Text>,
+    /// The seed, a number.
+    pub seed: Option<Text>,
+    /// The DNS domain of the fleet.
+    pub domain: Option<Text>,
+    /// Whether to share the NIC's MAC address.
+    pub ipvlan: Option<Text>,
+}
+
+/// A decky, or a group of deckies that are alike: `[name]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The section's name.
+    pub name: Text,
+    /// A fixed address.
+    pub ip: Option<Text>,
+    /// Comma list of service slugs.
+    pub services: Option<Text>,
+    /// An archetype's slug.
+    pub archetype: Option<Text>,
+    /// An OS family or the slug of a packet persona.
+    pub nmap_os: Option<Text>,
+    /// How many; 1 when absent.
+    pub amount: Option<Text>,
+    /// Comma list of distro slugs, cycled over the members.
+    pub distro: Option<Text>,
+    /// Whether each member draws its distro.
+    pub randomize_distros: Option<Text>,
+    /// A fixed host name.
+    pub hostname: Option<Text>,
+    /// A fixed MAC address.
+    pub mac: Option<Text>,
+    /// Whether each member draws its services.
+    pub randomize_services: Option<Text>,
+}
+
+impl Group {
+    /// A group with nothing but a name.
+    pub fn new(name: Text) -> Self {
+        Group {
+            name,
+            ip: None,
+            services: None,
+            archetype: None,
+            nmap_os: None,
+            amount: None,
+            distro: None,
+            randomize_distros: None,
+            hostname: None,
+            mac: None,
+            randomize_services: None,
+        }
+    }
+}
+
+/// `[name.service]`: persona values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonaSection {
+    /// The decky or group.
+    pub owner: Text,
+    /// The service.
+    pub service: Text,
+    /// Keys and values, in order.
+    pub entries: Vec<(Text, Text)>,
+}
+
+/// `[custom-SLUG]`: a service of the user's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomSection {
+    /// The slug, without `custom-`.
+    pub slug: Text,
+    /// The Docker image.
+    pub binary: Option<Text>,
+    /// The command.
+    pub exec: Option<Text>,
+    /// Its ports.
+    pub ports: Option<Text>,
+}
