@@ -1,1 +1,62 @@
-//! placeholder
+//! The decoy services.
+//!
+//! [`registry()`] lists every service that is linked in: its name, ports and persona keys, and, with the
+//! feature `servers` (on by default), the server itself. A service is one folder, `src/<slug>/`; adding one
+//! changes nothing else but the `mod` line below.
+#![forbid(unsafe_code)]
+
+pub mod registry;
+
+#[cfg(feature = "servers")]
+pub mod clock;
+#[cfg(feature = "servers")]
+pub mod connection;
+#[cfg(feature = "servers")]
+pub mod datagram;
+#[cfg(feature = "servers")]
+pub mod entropy;
+#[cfg(feature = "servers")]
+pub mod host;
+#[cfg(feature = "servers")]
+pub mod limits;
+#[cfg(feature = "servers")]
+pub mod run;
+#[cfg(feature = "servers")]
+pub mod server;
+#[cfg(feature = "servers")]
+pub mod session;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod testing;
+
+// The services, one folder each.
+pub mod conpot;
+pub mod docker_api;
+pub mod elasticsearch;
+pub mod ftp;
+pub mod http;
+pub mod imap;
+pub mod k8s;
+pub mod ldap;
+pub mod llmnr;
+pub mod mongodb;
+pub mod mqtt;
+pub mod mssql;
+pub mod mysql;
+pub mod pop3;
+pub mod postgres;
+pub mod rdp;
+pub mod redis;
+pub mod sip;
+pub mod smb;
+pub mod smtp;
+pub mod snmp;
+pub mod ssh;
+pub mod telnet;
+pub mod tftp;
+pub mod vnc;
+
+pub use registry::{Service, find, registry};
+
+#[doc(hidden)]
+pub use inventory;

@@ -1,0 +1,21 @@
+//! Docker Remote API.
+
+use decnet_core::ServiceDescriptor;
+use decnet_core::identity::OsFamily;
+use decnet_core::service::Port;
+
+use crate::registry::Service;
+
+/// What planning knows of it.
+pub static DESCRIPTOR: ServiceDescriptor = ServiceDescriptor {
+    slug: "docker_api",
+    role: "Docker Remote API",
+    ports: &[Port::tcp(2375), Port::tls(2376)],
+    keys: &[],
+    families: &[OsFamily::Linux, OsFamily::Windows],
+    yields: &[],
+    narrow: None,
+    image: None,
+};
+
+inventory::submit! { Service::described(&DESCRIPTOR) }

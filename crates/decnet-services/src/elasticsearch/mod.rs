@@ -1,0 +1,21 @@
+//! Elasticsearch REST API.
+
+use decnet_core::ServiceDescriptor;
+use decnet_core::identity::OsFamily;
+use decnet_core::service::Port;
+
+use crate::registry::Service;
+
+/// What planning knows of it.
+pub static DESCRIPTOR: ServiceDescriptor = ServiceDescriptor {
+    slug: "elasticsearch",
+    role: "Elasticsearch REST API",
+    ports: &[Port::tcp(9200)],
+    keys: &[],
+    families: &[OsFamily::Linux, OsFamily::Windows],
+    yields: &[],
+    narrow: None,
+    image: None,
+};
+
+inventory::submit! { Service::described(&DESCRIPTOR) }

@@ -1,0 +1,21 @@
+//! FTP file transfer.
+
+use decnet_core::ServiceDescriptor;
+use decnet_core::identity::OsFamily;
+use decnet_core::service::Port;
+
+use crate::registry::Service;
+
+/// What planning knows of it.
+pub static DESCRIPTOR: ServiceDescriptor = ServiceDescriptor {
+    slug: "ftp",
+    role: "FTP file transfer",
+    ports: &[Port::tcp(21)],
+    keys: &[],
+    families: &[OsFamily::Linux, OsFamily::Windows, OsFamily::Bsd, OsFamily::Embedded],
+    yields: &[],
+    narrow: None,
+    image: None,
+};
+
+inventory::submit! { Service::described(&DESCRIPTOR) }

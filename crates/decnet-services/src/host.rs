@@ -1,0 +1,56 @@
+//! The decky as its servers see it.
+
+use std::sync::Arc;
+
+use decnet_core::identity::Identity;
+use decnet_core::plan::{Decky, ServicePlan};
+use decnet_core::service::PersonaValues;
+
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::limits::Limits;
+
+/// One decky: who it is, its clock, its randomness, its bounds. Shared by all its servers.
+#[derive(Debug)]
+pub struct Host {
+    /// The decky's part of the plan.
+    pub decky: Decky,
+    /// Its clock.
+    pub clock: Clock,
+    /// Fresh randomness.
+    pub entropy: Entropy,
+    /// Our bounds.
+    pub limits: Limits,
+}
+
+impl Host {
+    /// A host with its own clock offset and the system's randomness.
+    ///
+    /// # Errors
+    /// The system has no randomness to give.
+    pub fn new(decky: Decky) -> Result<Arc<Host>, aws_lc_rs::error::Unspecified> {
+        let clock = Clock::system(decky.identity.times.clock_offset_ms);
+        Ok(Arc::new(Host { decky, clock, entropy: Entropy::system()?, limits: Limits::default() }))
+    }
+
+    /// Who it is.
+    pub fn identity(&self) -> &Identity {
+        &self.decky.identity
+    }
+
+    /// The plan of one of its services.
+    pub fn service(&self, slug: &str) -> Option<&ServicePlan> {
+        self.decky.service(slug)
+    }
+
+    /// The persona values that the user set for one of its services.
+    pub fn persona(&self, slug: &str) -> PersonaValues {
+        self.service(slug).map(|service| service.persona.clone()).unwrap_or_default()
+    }
+
+    /// Seconds since the last boot.
+    pub fn uptime(&self) -> i64 {
+        let now = self.clock.seconds();
+        (now - self.identity().booted_at(now)).max(0)
+    }
+}

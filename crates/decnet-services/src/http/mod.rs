@@ -1,0 +1,21 @@
+//! HTTP/HTTPS web server.
+
+use decnet_core::ServiceDescriptor;
+use decnet_core::identity::OsFamily;
+use decnet_core::service::Port;
+
+use crate::registry::Service;
+
+/// What planning knows of it.
+pub static DESCRIPTOR: ServiceDescriptor = ServiceDescriptor {
+    slug: "http",
+    role: "HTTP/HTTPS web server",
+    ports: &[Port::tcp(80), Port::tls(443)],
+    keys: &[],
+    families: &[OsFamily::Linux, OsFamily::Windows, OsFamily::Bsd, OsFamily::Embedded, OsFamily::Cisco],
+    yields: &[],
+    narrow: None,
+    image: None,
+};
+
+inventory::submit! { Service::described(&DESCRIPTOR) }

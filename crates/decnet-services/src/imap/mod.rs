@@ -1,0 +1,21 @@
+//! IMAP mail access.
+
+use decnet_core::ServiceDescriptor;
+use decnet_core::identity::OsFamily;
+use decnet_core::service::Port;
+
+use crate::registry::Service;
+
+/// What planning knows of it.
+pub static DESCRIPTOR: ServiceDescriptor = ServiceDescriptor {
+    slug: "imap",
+    role: "IMAP mail access",
+    ports: &[Port::tcp(143), Port::tls(993)],
+    keys: &[],
+    families: &[OsFamily::Linux, OsFamily::Windows, OsFamily::Bsd],
+    yields: &[],
+    narrow: None,
+    image: None,
+};
+
+inventory::submit! { Service::described(&DESCRIPTOR) }

@@ -1,0 +1,21 @@
+//! LLMNR / mDNS name resolution.
+
+use decnet_core::ServiceDescriptor;
+use decnet_core::identity::OsFamily;
+use decnet_core::service::Port;
+
+use crate::registry::Service;
+
+/// What planning knows of it.
+pub static DESCRIPTOR: ServiceDescriptor = ServiceDescriptor {
+    slug: "llmnr",
+    role: "LLMNR / mDNS name resolution",
+    ports: &[Port::udp(5355), Port::udp(5353)],
+    keys: &[],
+    families: &[OsFamily::Linux, OsFamily::Windows, OsFamily::Bsd, OsFamily::Embedded],
+    yields: &[],
+    narrow: None,
+    image: None,
+};
+
+inventory::submit! { Service::described(&DESCRIPTOR) }

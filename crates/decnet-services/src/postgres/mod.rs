@@ -1,0 +1,21 @@
+//! PostgreSQL.
+
+use decnet_core::ServiceDescriptor;
+use decnet_core::identity::OsFamily;
+use decnet_core::service::Port;
+
+use crate::registry::Service;
+
+/// What planning knows of it.
+pub static DESCRIPTOR: ServiceDescriptor = ServiceDescriptor {
+    slug: "postgres",
+    role: "PostgreSQL",
+    ports: &[Port::tcp(5432)],
+    keys: &[],
+    families: &[OsFamily::Linux, OsFamily::Windows, OsFamily::Bsd],
+    yields: &[],
+    narrow: None,
+    image: None,
+};
+
+inventory::submit! { Service::described(&DESCRIPTOR) }
