@@ -2,8 +2,69 @@
 //!
 //! Values are kept as text: a config file in INI, one in TOML and the command line all give the same
 //! request, and one place ([`crate::resolve`]) judges it.
+//!
+//! [`read`] makes a request of a config file. What is wrong with the file's form is found here, what is
+//! wrong with the values is found there; both report everything in one run.
+//!
+//! ```
+//! use decnet_core::diagnostic::Source;
+//! use decnet_core::request::{Format, read};
+//!
+//! let source = Source::new("fleet.ini", "[web]\nservices = ssh, http\namuont = 3\n");
+//! let (request, diagnostics) = read(&source, Format::Ini);
+//! assert_eq!(request.groups[0].services.as_ref().unwrap().value, "ssh, http");
+//! assert_eq!(
+//!     diagnostics[0].to_string(),
+//!     "fleet.ini:3:1: error: unknown key `amuont` in `[web]` [config.unknown-key]"
+//! );
+//! assert_eq!(diagnostics[0].help.as_deref(), Some("did you mean `amount`?"));
+//! ```
 
-use crate::diagnostic::Spanned;
+mod ini;
+mod line_index;
+mod schema;
+mod section_name;
+mod sections;
+mod toml;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Source, Spanned, sort_by_place};
+
+pub use section_name::LONGEST_NAME;
+
+/// How a config file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Sections and `key = value`.
+    Ini,
+    /// TOML 1.1.
+    Toml,
+}
+
+impl Format {
+    /// TOML for a name that ends in `.toml`, in either case; INI for every other.
+    pub fn of_path(path: &Path) -> Format {
+        match path.extension() {
+            Some(extension) if extension.eq_ignore_ascii_case("toml") => Format::Toml,
+            _ => Format::Ini,
+        }
+    }
+}
+
+/// Reads a config file: the request, as far as it can be understood, and everything that is wrong with the
+/// file's form, sorted by place. Where a diagnostic is an error, the request lacks what it is about.
+pub fn read(source: &Arc<Source>, format: Format) -> (Request, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    let sections = match format {
+        Format::Ini => ini::read(source, &mut diagnostics),
+        Format::Toml => toml::read(source, &mut diagnostics),
+    };
+    let request = sections::build(sections, &mut diagnostics);
+    sort_by_place(&mut diagnostics);
+    (request, diagnostics)
+}
 
 /// A text value and its place.
 pub type Text = Spanned<String>;

@@ -1,0 +1,259 @@
+//! Reading TOML: tables become the same sections that INI gives.
+//!
+//! `[name.service]` is a table in a table here, so a table among the keys of `[name]` is a persona. A list
+//! becomes `a, b`; the words of a command are quoted as a shell wants them.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::Spanned as TomlSpanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::Text;
+use super::schema::Accepts;
+use super::section_name::SectionName;
+use super::sections::{Entry, Section, Value, wrong_type};
+use crate::diagnostic::{Diagnostic, Origin, Source, Spanned};
+
+/// The sections of `source`, in order.
+pub(super) fn read(source: &Arc<Source>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Section> {
+    let (root, errors) = DeTable::parse_recoverable(&source.text);
+    for error in &errors {
+        diagnostics.push(syntax_error(source, error));
+    }
+    let mut reader = Reader { source, diagnostics };
+    let mut sections = reader.root(root.get_ref());
+    sections.sort_by_key(|section| match &section.header {
+        Origin::File { range, .. } => range.start,
+        Origin::Flag(_) | Origin::Program => 0,
+    });
+    sections
+}
+
+/// An error of the TOML reader, whose duplicates get the codes that INI's have.
+fn syntax_error(source: &Arc<Source>, error: &toml::de::Error) -> Diagnostic {
+    let text = source.text.as_str();
+    let span = error.span().unwrap_or(0..0);
+    let origin = Origin::file(source, span.clone());
+    let shown = text.get(span.clone()).unwrap_or_default();
+    if error.message() != "duplicate key" {
+        return Diagnostic::error("config.toml-syntax", origin, format!("not TOML: {}", error.message()))
+            .help("see https://toml.io for how values are written; text stands in quotes");
+    }
+    let line_start =
+        text.get(..span.start).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
+    let line = text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    let header =
+        line.trim_start().split_once(']').map(|(header, _)| header).filter(|line| line.starts_with('['));
+    match header {
+        Some(header) => {
+            let diagnostic = Diagnostic::error(
+                "config.duplicate-section",
+                origin,
+                format!("section `{header}]` stands here a second time"),
+            );
+            let first = earlier(text, line_start, |line| line.split(']').next() == Some(header));
+            with_first(diagnostic, source, first).help("put all its keys into one section")
+        }
+        None => {
+            let diagnostic = Diagnostic::error(
+                "config.duplicate-key",
+                origin,
+                format!("`{shown}` stands here a second time"),
+            );
+            let first = earlier(text, line_start, |line| {
+                line.split_once('=').is_some_and(|(key, _)| key.trim() == shown)
+            });
+            with_first(diagnostic, source, first).help("remove one of them")
+        }
+    }
+}
+
+/// The nearest line above `end` that fits, without its white space. The TOML reader keeps only the place
+/// of a second one, so the first is looked up.
+fn earlier(text: &str, end: usize, fits: impl Fn(&str) -> bool) -> Option<Range<usize>> {
+    let mut start = 0;
+    let mut found = None;
+    for line in text[..end].split_inclusive('\n') {
+        let trimmed = line.trim();
+        if fits(trimmed) {
+            let at = start + (line.len() - line.trim_start().len());
+            found = Some(at..at + trimmed.len());
+        }
+        start += line.len();
+    }
+    found
+}
+
+fn with_first(diagnostic: Diagnostic, source: &Arc<Source>, first: Option<Range<usize>>) -> Diagnostic {
+    match first {
+        Some(first) => diagnostic.related(Origin::file(source, first), "first here"),
+        None => diagnostic,
+    }
+}
+
+struct Reader<'a> {
+    source: &'a Arc<Source>,
+    diagnostics: &'a mut Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn at(&self, range: Range<usize>) -> Origin {
+        Origin::file(self.source, range)
+    }
+
+    fn name(&self, key: &TomlSpanned<DeString<'_>>) -> Text {
+        Spanned::new(key.get_ref().clone().into_owned(), self.at(key.span()))
+    }
+
+    fn root(&mut self, root: &DeTable<'_>) -> Vec<Section> {
+        let mut sections = Vec::new();
+        for (key, value) in root {
+            let name = self.name(key);
+            match value.get_ref() {
+                DeValue::Table(table) => self.section(key, name, value.span(), table, &mut sections),
+                DeValue::Array(items) if items.iter().any(|item| item.get_ref().is_table()) => {
+                    self.diagnostics.push(
+                        Diagnostic::error(
+                            "config.wrong-type",
+                            name.origin,
+                            format!("`[[{}]]` is a list of sections", name.value),
+                        )
+                        .help(format!("write `[{}]`; `amount` makes more of the same", name.value)),
+                    );
+                }
+                _ => self.diagnostics.push(
+                    Diagnostic::error(
+                        "config.key-outside-section",
+                        name.origin,
+                        format!("`{}` stands in no section", name.value),
+                    )
+                    .help("put a section header such as `[general]` above it"),
+                ),
+            }
+        }
+        sections
+    }
+
+    /// Reads a table of the root and the persona tables in it.
+    fn section(
+        &mut self,
+        key: &TomlSpanned<DeString<'_>>,
+        name: Text,
+        header: Range<usize>,
+        table: &DeTable<'_>,
+        sections: &mut Vec<Section>,
+    ) {
+        let mut entries = Vec::new();
+        for (inner, value) in table {
+            if let DeValue::Table(persona) = value.get_ref() {
+                let service = self.name(inner);
+                let entries = self.entries(persona);
+                let header = self.header(value.span(), inner);
+                let owner = name.clone();
+                sections.push(Section { name: SectionName::Sub { owner, service }, header, entries });
+            } else {
+                entries.extend(self.entry(inner, value));
+            }
+        }
+        entries.sort_by_key(Entry::position);
+        // `[web.http]` alone makes a table `web` that nobody wrote; its place is that of its name.
+        let written = header != key.span();
+        if written || !entries.is_empty() {
+            let header = self.header(header, key);
+            sections.push(Section { name: split(name), header, entries });
+        }
+    }
+
+    /// A header in brackets is shown whole; anything else (`web = { … }`, `web.ip = …`) by its key.
+    fn header(&self, value: Range<usize>, key: &TomlSpanned<DeString<'_>>) -> Origin {
+        let bracketed = self.source.text.get(value.clone()).is_some_and(|text| text.starts_with('['));
+        self.at(if bracketed { value } else { key.span() })
+    }
+
+    fn entries(&mut self, table: &DeTable<'_>) -> Vec<Entry> {
+        let mut entries: Vec<Entry> =
+            table.iter().filter_map(|(key, value)| self.entry(key, value)).collect();
+        entries.sort_by_key(Entry::position);
+        entries
+    }
+
+    fn entry(&mut self, key: &TomlSpanned<DeString<'_>>, value: &TomlSpanned<DeValue<'_>>) -> Option<Entry> {
+        let key = self.name(key);
+        let origin = self.at(value.span());
+        let value = self.value(&key.value, value)?;
+        Some(Entry { key, value, origin, comment: None })
+    }
+
+    fn value(&mut self, key: &str, value: &TomlSpanned<DeValue<'_>>) -> Option<Value> {
+        let found = match value.get_ref() {
+            DeValue::Array(items) => {
+                let texts: Vec<String> = items
+                    .iter()
+                    .filter_map(|item| match self.value(key, item)? {
+                        Value::Boolean(value) => Some(value.to_string()),
+                        Value::Plain(text)
+                        | Value::Text(text)
+                        | Value::Integer(text)
+                        | Value::Float(text) => Some(text),
+                        Value::List(_) => {
+                            let origin = self.at(item.span());
+                            self.diagnostics.push(wrong_type(key, "a list of lists", origin, Accepts::Any));
+                            None
+                        }
+                    })
+                    .collect();
+                return (texts.len() == items.len()).then_some(Value::List(texts));
+            }
+            other => scalar(other),
+        };
+        if found.is_none() {
+            let description = match value.get_ref() {
+                DeValue::Table(_) => "a table",
+                DeValue::Datetime(_) => "a date or time",
+                _ => "a number out of range",
+            };
+            let origin = self.at(value.span());
+            self.diagnostics.push(wrong_type(key, description, origin, Accepts::Any));
+        }
+        found
+    }
+}
+
+/// A value that is neither list nor table, if it has a text.
+fn scalar(value: &DeValue<'_>) -> Option<Value> {
+    match value {
+        DeValue::String(text) => Some(Value::Text(text.clone().into_owned())),
+        DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix())
+            .ok()
+            .map(|number| Value::Integer(number.to_string())),
+        // As it was written: 15.10 is a version before it is a number.
+        DeValue::Float(number)
+            if number.as_str().bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b)) =>
+        {
+            Some(Value::Float(number.as_str().to_owned()))
+        }
+        DeValue::Boolean(value) => Some(Value::Boolean(*value)),
+        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+    }
+}
+
+/// A quoted `["web.http"]` is what it is in INI.
+fn split(name: Text) -> SectionName {
+    match name.value.rsplit_once('.') {
+        Some((owner, service)) => SectionName::Sub {
+            owner: Spanned::new(owner.to_owned(), name.origin.clone()),
+            service: Spanned::new(service.to_owned(), name.origin.clone()),
+        },
+        None => SectionName::Whole(name),
+    }
+}
+
+impl Entry {
+    fn position(&self) -> usize {
+        match &self.key.origin {
+            Origin::File { range, .. } => range.start,
+            Origin::Flag(_) | Origin::Program => 0,
+        }
+    }
+}
