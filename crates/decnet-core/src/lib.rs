@@ -13,6 +13,7 @@ pub mod plan;
 pub mod request;
 pub mod seed;
 pub mod service;
+pub mod state;
 pub mod suggest;
 
 pub use address::MacAddress;
