@@ -156,12 +156,8 @@ impl Pass<'_> {
             );
             return;
         }
-        if let Some((before, after)) = shown.split_once(':') {
-            let help = format!(
-                "only `=` separates a key from its value: `{} = {}…`",
-                before.trim(),
-                after.trim_start()
-            );
+        if shown.contains(':') {
+            let help = instead_of_colon(&text[range.start..range.start + comment]);
             self.error("config.colon-in-key", key.clone(), format!("`{shown}` is no key"), help);
             return;
         }
@@ -223,17 +219,21 @@ impl Pass<'_> {
 
     fn without_equals(&mut self, text: &str, range: Range<usize>, line_start: usize) {
         let shown = &text[range.clone()];
-        let help = match shown.split_once(':') {
-            Some((key, value)) => {
-                format!("only `=` separates a key from its value: `{} = {}`", key.trim(), value.trim())
-            }
-            None if range.start > line_start => {
-                "a value ends with its line; write it all behind its key".to_owned()
-            }
-            None => "write `key = value`, or `#` before a comment".to_owned(),
+        let help = if shown.contains(':') {
+            instead_of_colon(shown)
+        } else if range.start > line_start {
+            "a value ends with its line; write it all behind its key".to_owned()
+        } else {
+            "write `key = value`, or `#` before a comment".to_owned()
         };
         self.error("config.text-without-equals", range, format!("`{shown}` has no `=`"), help);
     }
+}
+
+/// What to write for a line that uses `:` as the separator.
+fn instead_of_colon(line: &str) -> String {
+    let (key, value) = line.split_once(':').unwrap_or((line, ""));
+    format!("only `=` separates a key from its value: `{} = {}`", key.trim(), value.trim())
 }
 
 /// The part of `range` that is left without white space at both ends.

@@ -19,6 +19,30 @@
 //! );
 //! assert_eq!(diagnostics[0].help.as_deref(), Some("did you mean `amount`?"));
 //! ```
+//!
+//! # How INI is read
+//! One `key = value` on a line; only `=` separates, and white space around key and value does not count.
+//! A line whose first character is `#` or `;` is a comment; behind a value (or within a line) these two
+//! start one if white space stands before them and white space or the line's end behind. A value in `"` or
+//! `'` is taken without the quotes and as it is; quotes inside a value stay and protect what they enclose.
+//! `%` and `\` mean nothing special. `-` in a key of ours is read as `_`. A byte order mark and CRLF are
+//! accepted.
+//!
+//! # Codes
+//! | code | is said of |
+//! |---|---|
+//! | `config.text-without-equals` | a line that is neither section, entry nor comment |
+//! | `config.colon-in-key`, `config.empty-key` | an entry without a proper key |
+//! | `config.unclosed-quote`, `config.text-after-quote` | a quoted value that is not wholly quoted |
+//! | `config.control-character` | an INI line with a control character other than a tab |
+//! | `config.unclosed-section`, `config.text-after-section` | a section header |
+//! | `config.empty-section-name`, `config.unknown-section` | a section of no kind that there is |
+//! | `config.key-outside-section` | an entry above the first section |
+//! | `config.duplicate-section`, `config.duplicate-key` | the second one; the first one counts |
+//! | `config.unknown-key`, `config.empty-value` | an entry of `[general]`, a decky or a custom service |
+//! | `config.comment-in-value` | a warning: text behind ` ; ` in a persona value or command |
+//! | `config.toml-syntax`, `config.wrong-type`, `config.comma-in-item` | TOML |
+//! | `config.ini-syntax` | a line on which the INI reader and the line index disagree; never expected |
 
 mod ini;
 mod line_index;

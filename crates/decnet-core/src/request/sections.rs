@@ -53,6 +53,8 @@ pub(super) enum Value {
     Boolean(bool),
     /// A TOML array of the above, as texts.
     List(Vec<String>),
+    /// What no key takes, in words: "a table".
+    Other(&'static str),
 }
 
 impl Value {
@@ -63,6 +65,7 @@ impl Value {
             Value::Float(_) => "a number with a fraction",
             Value::Boolean(_) => "a boolean",
             Value::List(_) => "a list",
+            Value::Other(description) => description,
         }
     }
 }
@@ -236,24 +239,34 @@ impl Builder<'_> {
                 }
                 Some(items.join(", "))
             }
-            Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::List(_) => None,
+            _ => None,
         };
         if text.is_none() {
-            self.diagnostics.push(wrong_type(
-                &entry.key.value,
-                entry.value.describe(),
-                entry.origin.clone(),
-                accepts,
-            ));
+            self.diagnostics.push(wrong_type(entry, accepts));
         }
         text
     }
 }
 
 /// A value of a kind that its key does not take.
-pub(super) fn wrong_type(key: &str, found: &str, origin: Origin, accepts: Accepts) -> Diagnostic {
-    Diagnostic::error("config.wrong-type", origin, format!("`{key}` is {found}"))
-        .help(format!("`{key}` takes {}", accepts.describe()))
+fn wrong_type(entry: &Entry, accepts: Accepts) -> Diagnostic {
+    /// Of a longer value the beginning is enough to know it by.
+    const SHOWN: usize = 40;
+    let key = entry.key.value.as_str();
+    let written = match &entry.origin {
+        Origin::File { source, range } => source.text.get(range.clone()).unwrap_or_default(),
+        Origin::Flag(_) | Origin::Program => "",
+    };
+    let shown = match written.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &written[..end]),
+        None => written.to_owned(),
+    };
+    Diagnostic::error(
+        "config.wrong-type",
+        entry.origin.clone(),
+        format!("`{shown}`, the value of `{key}`, is {}", entry.value.describe()),
+    )
+    .help(format!("`{key}` takes {}", accepts.describe()))
 }
 
 /// Quotes a word so that a shell's way of splitting gives it back.

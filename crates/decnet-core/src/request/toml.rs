@@ -3,6 +3,7 @@
 //! `[name.service]` is a table in a table here, so a table among the keys of `[name]` is a persona. A list
 //! becomes `a, b`; the words of a command are quoted as a shell wants them.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,10 +11,12 @@ use toml::Spanned as TomlSpanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::Text;
-use super::schema::Accepts;
 use super::section_name::SectionName;
-use super::sections::{Entry, Section, Value, wrong_type};
+use super::sections::{Entry, Section, Value};
 use crate::diagnostic::{Diagnostic, Origin, Source, Spanned};
+
+/// What the TOML reader says of a key or table that is there already.
+const DUPLICATE: &str = "duplicate key";
 
 /// The sections of `source`, in order.
 pub(super) fn read(source: &Arc<Source>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Section> {
@@ -21,7 +24,12 @@ pub(super) fn read(source: &Arc<Source>, diagnostics: &mut Vec<Diagnostic>) -> V
     for error in &errors {
         diagnostics.push(syntax_error(source, error));
     }
-    let mut reader = Reader { source, diagnostics };
+    let broken_lines = errors
+        .iter()
+        .filter(|error| error.message() != DUPLICATE)
+        .filter_map(|error| Some(source.position(error.span()?.start).0))
+        .collect();
+    let mut reader = Reader { source, diagnostics, broken_lines };
     let mut sections = reader.root(root.get_ref());
     sections.sort_by_key(|section| match &section.header {
         Origin::File { range, .. } => range.start,
@@ -36,7 +44,7 @@ fn syntax_error(source: &Arc<Source>, error: &toml::de::Error) -> Diagnostic {
     let span = error.span().unwrap_or(0..0);
     let origin = Origin::file(source, span.clone());
     let shown = text.get(span.clone()).unwrap_or_default();
-    if error.message() != "duplicate key" {
+    if error.message() != DUPLICATE {
         return Diagnostic::error("config.toml-syntax", origin, format!("not TOML: {}", error.message()))
             .help("see https://toml.io for how values are written; text stands in quotes");
     }
@@ -95,6 +103,8 @@ fn with_first(diagnostic: Diagnostic, source: &Arc<Source>, first: Option<Range<
 struct Reader<'a> {
     source: &'a Arc<Source>,
     diagnostics: &'a mut Vec<Diagnostic>,
+    /// Lines with a syntax error, from 1.
+    broken_lines: HashSet<usize>,
 }
 
 impl Reader<'_> {
@@ -171,70 +181,54 @@ impl Reader<'_> {
         self.at(if bracketed { value } else { key.span() })
     }
 
-    fn entries(&mut self, table: &DeTable<'_>) -> Vec<Entry> {
+    fn entries(&self, table: &DeTable<'_>) -> Vec<Entry> {
         let mut entries: Vec<Entry> =
             table.iter().filter_map(|(key, value)| self.entry(key, value)).collect();
         entries.sort_by_key(Entry::position);
         entries
     }
 
-    fn entry(&mut self, key: &TomlSpanned<DeString<'_>>, value: &TomlSpanned<DeValue<'_>>) -> Option<Entry> {
-        let key = self.name(key);
-        let origin = self.at(value.span());
-        let value = self.value(&key.value, value)?;
-        Some(Entry { key, value, origin, comment: None })
-    }
-
-    fn value(&mut self, key: &str, value: &TomlSpanned<DeValue<'_>>) -> Option<Value> {
-        let found = match value.get_ref() {
-            DeValue::Array(items) => {
-                let texts: Vec<String> = items
-                    .iter()
-                    .filter_map(|item| match self.value(key, item)? {
-                        Value::Boolean(value) => Some(value.to_string()),
-                        Value::Plain(text)
-                        | Value::Text(text)
-                        | Value::Integer(text)
-                        | Value::Float(text) => Some(text),
-                        Value::List(_) => {
-                            let origin = self.at(item.span());
-                            self.diagnostics.push(wrong_type(key, "a list of lists", origin, Accepts::Any));
-                            None
-                        }
-                    })
-                    .collect();
-                return (texts.len() == items.len()).then_some(Value::List(texts));
-            }
-            other => scalar(other),
-        };
-        if found.is_none() {
-            let description = match value.get_ref() {
-                DeValue::Table(_) => "a table",
-                DeValue::Datetime(_) => "a date or time",
-                _ => "a number out of range",
-            };
-            let origin = self.at(value.span());
-            self.diagnostics.push(wrong_type(key, description, origin, Accepts::Any));
+    fn entry(&self, key: &TomlSpanned<DeString<'_>>, value: &TomlSpanned<DeValue<'_>>) -> Option<Entry> {
+        // What stands on a line with an error was guessed by the TOML reader.
+        let guessed = |line| self.broken_lines.contains(&line);
+        if !self.broken_lines.is_empty() && guessed(self.source.position(key.span().start).0) {
+            return None;
         }
-        found
+        let key = self.name(key);
+        Some(Entry { key, value: converted(value.get_ref()), origin: self.at(value.span()), comment: None })
     }
 }
 
-/// A value that is neither list nor table, if it has a text.
-fn scalar(value: &DeValue<'_>) -> Option<Value> {
+fn converted(value: &DeValue<'_>) -> Value {
     match value {
-        DeValue::String(text) => Some(Value::Text(text.clone().into_owned())),
-        DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix())
-            .ok()
-            .map(|number| Value::Integer(number.to_string())),
+        DeValue::String(text) => Value::Text(text.clone().into_owned()),
+        DeValue::Integer(number) => match i128::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => Value::Integer(number.to_string()),
+            Err(_) => Value::Other("a number out of range"),
+        },
         // As it was written: 15.10 is a version before it is a number.
-        DeValue::Float(number)
-            if number.as_str().bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b)) =>
-        {
-            Some(Value::Float(number.as_str().to_owned()))
+        DeValue::Float(number) if number.as_str().contains(|c: char| c.is_ascii_digit()) => {
+            Value::Float(number.as_str().to_owned())
         }
-        DeValue::Boolean(value) => Some(Value::Boolean(*value)),
-        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+        DeValue::Float(_) => Value::Other("no number"),
+        DeValue::Boolean(value) => Value::Boolean(*value),
+        DeValue::Datetime(_) => Value::Other("a date or time"),
+        DeValue::Table(_) => Value::Other("a table"),
+        DeValue::Array(items) => {
+            let mut texts = Vec::with_capacity(items.len());
+            for item in items.iter() {
+                texts.push(match converted(item.get_ref()) {
+                    Value::Plain(text) | Value::Text(text) | Value::Integer(text) | Value::Float(text) => {
+                        text
+                    }
+                    Value::Boolean(value) => value.to_string(),
+                    Value::List(_) | Value::Other(_) => {
+                        return Value::Other("a list of something else than texts, numbers and booleans");
+                    }
+                });
+            }
+            Value::List(texts)
+        }
     }
 }
 
