@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// A text that was read, kept so that a place in it can be shown.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,7 +24,8 @@ impl Source {
         Arc::new(Source { name: name.into(), text: text.into() })
     }
 
-    /// Line and column, both from 1, of a byte offset; columns count characters.
+    /// Line and column, both from 1, of a byte offset; columns count characters, and a byte order mark at
+    /// the start is none.
     pub fn position(&self, offset: usize) -> (usize, usize) {
         let mut offset = offset.min(self.text.len());
         while !self.text.is_char_boundary(offset) {
@@ -33,7 +34,10 @@ impl Source {
         let before = &self.text[..offset];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        (line, before[line_start..].chars().count() + 1)
+        let line_text = &before[line_start..];
+        let shown =
+            if line == 1 { line_text.strip_prefix('\u{feff}').unwrap_or(line_text) } else { line_text };
+        (line, shown.chars().count() + 1)
     }
 }
 
@@ -58,6 +62,49 @@ impl Origin {
     pub fn file(source: &Arc<Source>, range: Range<usize>) -> Origin {
         Origin::File { source: Arc::clone(source), range }
     }
+}
+
+impl Origin {
+    /// Flags before files, a file from top to bottom, and what a program made last.
+    fn order(&self) -> (u8, &str, usize, usize) {
+        match self {
+            Origin::Flag(flag) => (0, flag, 0, 0),
+            Origin::File { source, range } => (1, &source.name, range.start, range.end),
+            Origin::Program => (2, "", 0, 0),
+        }
+    }
+
+    /// The place as the JSON form shows it.
+    fn place(&self) -> Place<'_> {
+        match self {
+            Origin::File { source, range } => {
+                let (line, column) = source.position(range.start);
+                let (end_line, end_column) = source.position(range.end);
+                Place {
+                    file: Some(&source.name),
+                    line: Some(line),
+                    column: Some(column),
+                    end_line: Some(end_line),
+                    end_column: Some(end_column),
+                    flag: None,
+                }
+            }
+            Origin::Flag(flag) => Place { flag: Some(flag), ..Place::default() },
+            Origin::Program => Place::default(),
+        }
+    }
+}
+
+/// Either the six members of a place in a file or a flag; what does not apply is null, so that every
+/// object has the same members.
+#[derive(Default, Serialize)]
+struct Place<'a> {
+    file: Option<&'a str>,
+    line: Option<usize>,
+    column: Option<usize>,
+    end_line: Option<usize>,
+    end_column: Option<usize>,
+    flag: Option<&'a str>,
 }
 
 impl fmt::Display for Origin {
@@ -189,6 +236,50 @@ impl fmt::Display for Diagnostic {
     }
 }
 
+impl Serialize for Related {
+    /// `{"label", "file", "line", "column", "end_line", "end_column", "flag"}`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Form<'a> {
+            label: &'a str,
+            #[serde(flatten)]
+            place: Place<'a>,
+        }
+        Form { label: &self.label, place: self.origin.place() }.serialize(serializer)
+    }
+}
+
+impl Serialize for Diagnostic {
+    /// `{"level", "code", "message", "file", "line", "column", "end_line", "end_column", "flag", "related",
+    /// "help"}`: lines and columns from 1, the end excluded, null where there is none.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Form<'a> {
+            level: Level,
+            code: &'a str,
+            message: &'a str,
+            #[serde(flatten)]
+            place: Place<'a>,
+            related: &'a [Related],
+            help: Option<&'a str>,
+        }
+        Form {
+            level: self.level,
+            code: self.code,
+            message: &self.message,
+            place: self.origin.place(),
+            related: &self.related,
+            help: self.help.as_deref(),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// Sorts by place: flags, then each file from top to bottom; at one place the worst comes first.
+pub fn sort_by_place(diagnostics: &mut [Diagnostic]) {
+    diagnostics.sort_by(|a, b| (a.origin.order(), b.level, a.code).cmp(&(b.origin.order(), a.level, b.code)));
+}
+
 /// Whether any of `diagnostics` forbids going on.
 pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
     diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error)
@@ -206,6 +297,47 @@ mod tests {
         assert_eq!(source.position(text.find('c').unwrap()), (3, 5));
         assert_eq!(source.position(1), (1, 1), "the middle of a character is its start");
         assert_eq!(source.position(9999), (4, 1));
+        let marked = Source::new("fleet.ini", "\u{feff}[a]\nb = c\n");
+        assert_eq!(marked.position(3), (1, 1), "a byte order mark is no column");
+        assert_eq!(marked.position(7), (2, 1));
+    }
+
+    #[test]
+    fn json_has_every_member_and_both_places() {
+        let source = Source::new("fleet.ini", "[a]\n[a]\n");
+        let diagnostic = Diagnostic::error("config.duplicate-section", Origin::file(&source, 4..7), "twice")
+            .related(Origin::file(&source, 0..3), "first here")
+            .help("remove one");
+        assert_eq!(
+            serde_json::to_value(&diagnostic).unwrap(),
+            serde_json::json!({
+                "level": "error", "code": "config.duplicate-section", "message": "twice",
+                "file": "fleet.ini", "line": 2, "column": 1, "end_line": 2, "end_column": 4, "flag": null,
+                "related": [{
+                    "label": "first here", "file": "fleet.ini",
+                    "line": 1, "column": 1, "end_line": 1, "end_column": 4, "flag": null,
+                }],
+                "help": "remove one",
+            })
+        );
+        let flag = Diagnostic::warning("x", Origin::Flag("--subnet"), "y");
+        let value = serde_json::to_value(&flag).unwrap();
+        assert_eq!((&value["flag"], &value["file"]), (&"--subnet".into(), &serde_json::Value::Null));
+    }
+
+    #[test]
+    fn sorting_goes_by_place_then_severity() {
+        let source = Source::new("fleet.ini", "[a]\nb = c\n");
+        let at = |start| Origin::file(&source, start..start + 1);
+        let mut found = vec![
+            Diagnostic::error("e", Origin::Program, ""),
+            Diagnostic::error("d", at(4), ""),
+            Diagnostic::warning("c", at(0), ""),
+            Diagnostic::error("b", at(0), ""),
+            Diagnostic::error("a", Origin::Flag("--seed"), ""),
+        ];
+        sort_by_place(&mut found);
+        assert_eq!(found.iter().map(|one| one.code).collect::<String>(), "abcde");
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub mod plan;
 pub mod request;
 pub mod seed;
 pub mod service;
+pub mod state;
+pub mod suggest;
 
 pub use address::MacAddress;
 pub use diagnostic::{Diagnostic, Level, Origin, Spanned};

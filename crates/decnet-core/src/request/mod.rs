@@ -2,8 +2,93 @@
 //!
 //! Values are kept as text: a config file in INI, one in TOML and the command line all give the same
 //! request, and one place ([`crate::resolve`]) judges it.
+//!
+//! [`read`] makes a request of a config file. What is wrong with the file's form is found here, what is
+//! wrong with the values is found there; both report everything in one run.
+//!
+//! ```
+//! use decnet_core::diagnostic::Source;
+//! use decnet_core::request::{Format, read};
+//!
+//! let source = Source::new("fleet.ini", "[web]\nservices = ssh, http\namuont = 3\n");
+//! let (request, diagnostics) = read(&source, Format::Ini);
+//! assert_eq!(request.groups[0].services.as_ref().unwrap().value, "ssh, http");
+//! assert_eq!(
+//!     diagnostics[0].to_string(),
+//!     "fleet.ini:3:1: error: unknown key `amuont` in `[web]` [config.unknown-key]"
+//! );
+//! assert_eq!(diagnostics[0].help.as_deref(), Some("did you mean `amount`?"));
+//! ```
+//!
+//! # How INI is read
+//! One `key = value` on a line; only `=` separates, and white space around key and value does not count.
+//! A line whose first character is `#` or `;` is a comment; behind a value (or within a line) these two
+//! start one if white space stands before them and white space or the line's end behind. A value in `"` or
+//! `'` is taken without the quotes and as it is; quotes inside a value stay and protect what they enclose.
+//! `%` and `\` mean nothing special. `-` in a key of ours is read as `_`. A byte order mark and CRLF are
+//! accepted.
+//!
+//! # Codes
+//! | code | is said of |
+//! |---|---|
+//! | `config.text-without-equals` | a line that is neither section, entry nor comment |
+//! | `config.colon-in-key`, `config.empty-key` | an entry without a proper key |
+//! | `config.unclosed-quote`, `config.text-after-quote` | a quoted value that is not wholly quoted |
+//! | `config.control-character` | an INI line with a control character other than a tab |
+//! | `config.unclosed-section`, `config.text-after-section` | a section header |
+//! | `config.empty-section-name`, `config.unknown-section` | a section of no kind that there is |
+//! | `config.key-outside-section` | an entry above the first section |
+//! | `config.duplicate-section`, `config.duplicate-key` | the second one; the first one counts |
+//! | `config.unknown-key`, `config.empty-value` | an entry of `[general]`, a decky or a custom service |
+//! | `config.comment-in-value` | a warning: text behind ` ; ` in a persona value or command |
+//! | `config.toml-syntax`, `config.wrong-type`, `config.comma-in-item` | TOML |
+//! | `config.ini-syntax` | a line on which the INI reader and the line index disagree; never expected |
 
-use crate::diagnostic::Spanned;
+mod ini;
+mod line_index;
+mod schema;
+mod section_name;
+mod sections;
+mod toml;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Source, Spanned, sort_by_place};
+
+pub use section_name::LONGEST_NAME;
+
+/// How a config file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Sections and `key = value`.
+    Ini,
+    /// TOML 1.1.
+    Toml,
+}
+
+impl Format {
+    /// TOML for a name that ends in `.toml`, in either case; INI for every other.
+    pub fn of_path(path: &Path) -> Format {
+        match path.extension() {
+            Some(extension) if extension.eq_ignore_ascii_case("toml") => Format::Toml,
+            _ => Format::Ini,
+        }
+    }
+}
+
+/// Reads a config file: the request, as far as it can be understood, and everything that is wrong with the
+/// file's form, sorted by place. Where a diagnostic is an error, the request lacks what it is about.
+pub fn read(source: &Arc<Source>, format: Format) -> (Request, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    let sections = match format {
+        Format::Ini => ini::read(source, &mut diagnostics),
+        Format::Toml => toml::read(source, &mut diagnostics),
+    };
+    let request = sections::build(sections, &mut diagnostics);
+    sort_by_place(&mut diagnostics);
+    (request, diagnostics)
+}
 
 /// A text value and its place.
 pub type Text = Spanned<String>;
