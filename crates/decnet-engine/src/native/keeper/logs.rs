@@ -1,0 +1,131 @@
+//! The log sockets of the fleet: one pair per decky and service. Both ends are kept, so that neither a new
+//! worker nor a new collector loses what is under way.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use decnet_logging::EventSink;
+use decnet_logging::collector::CollectorConfig;
+use decnet_logging::event::Speaker;
+use decnet_logging::socket::SocketSink;
+
+use super::collector::CollectorProcess;
+use super::report;
+use crate::error::EngineError;
+
+/// The service's name in events of the wire itself: what no service could hear of.
+pub(crate) const WIRE: &str = "wire";
+
+/// The log sockets and the collector. Shared with the wire's thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Logs(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    config: CollectorConfig,
+    collector: CollectorProcess,
+    sources: BTreeMap<(String, String), Source>,
+}
+
+#[derive(Debug)]
+struct Source {
+    speaker: Speaker,
+    service: Arc<SocketSink>,
+    handle: OwnedFd,
+    collector: OwnedFd,
+}
+
+impl Logs {
+    /// Starts a collector.
+    pub(crate) fn start(config: CollectorConfig) -> Result<Logs, EngineError> {
+        let collector = CollectorProcess::start(&config)?;
+        Ok(Logs(Arc::new(Mutex::new(Inner { config, collector, sources: BTreeMap::new() }))))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the collector writes to.
+    pub(crate) fn config(&self) -> CollectorConfig {
+        self.inner().config.clone()
+    }
+
+    /// A handle to the service's end of its log socket, made now if it is not there.
+    pub(crate) fn socket(&self, speaker: &Speaker) -> Result<OwnedFd, EngineError> {
+        let failed = |error: std::io::Error| {
+            EngineError::system(format!("make the log socket of {}/{}", speaker.decky, speaker.service), error)
+        };
+        self.inner().source(speaker).and_then(|source| source.handle.try_clone()).map_err(failed)
+    }
+
+    /// A way for the keeper itself to speak as the wire of a decky.
+    pub(crate) fn wire(&self, speaker: Speaker) -> Option<Arc<dyn EventSink>> {
+        let mut inner = self.inner();
+        let source = inner.source(&speaker).ok()?;
+        Some(Arc::clone(&source.service) as Arc<dyn EventSink>)
+    }
+
+    /// Lets go of every log socket of a decky. What is under way is still read.
+    pub(crate) fn forget(&self, decky: &str) {
+        self.inner().sources.retain(|(name, _), _| name != decky);
+    }
+
+    /// Starts the collector again if it has ended.
+    pub(crate) fn attend(&self) {
+        let mut inner = self.inner();
+        if !inner.collector.has_ended() {
+            return;
+        }
+        report::operator("the event collector ended; starting it again");
+        match CollectorProcess::start(&inner.config) {
+            Ok(collector) => inner.collector = collector,
+            Err(error) => return report::operator(&error.to_string()),
+        }
+        let Inner { collector, sources, .. } = &*inner;
+        for source in sources.values() {
+            if let Err(error) = collector.add(&source.speaker, source.collector.as_fd()) {
+                return report::operator(&error.to_string());
+            }
+        }
+    }
+
+    /// A handle that is readable when the collector has ended.
+    pub(crate) fn ended(&self) -> Option<OwnedFd> {
+        self.inner().collector.ended().try_clone_to_owned().ok()
+    }
+
+    /// The collector's process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.inner().collector.pid()
+    }
+
+    /// Lets the collector write everything, and waits for its end.
+    pub(crate) fn finish(&self) {
+        let mut inner = self.inner();
+        inner.sources.clear();
+        inner.collector.finish();
+    }
+}
+
+impl Inner {
+    fn source(&mut self, speaker: &Speaker) -> std::io::Result<&Source> {
+        use std::collections::btree_map::Entry;
+        match self.sources.entry((speaker.decky.clone(), speaker.service.clone())) {
+            Entry::Occupied(there) => Ok(there.into_mut()),
+            Entry::Vacant(vacant) => {
+                let (service, collector) = SocketSink::pair()?;
+                self.collector.add(speaker, collector.as_fd()).map_err(std::io::Error::other)?;
+                let handle = service.as_fd().try_clone_to_owned()?;
+                let source = Source { speaker: speaker.clone(), service: Arc::new(service), handle, collector };
+                Ok(vacant.insert(source))
+            }
+        }
+    }
+}
+
+/// A borrowed descriptor, for callers that only have the trait.
+pub(crate) fn borrow(descriptor: &OwnedFd) -> BorrowedFd<'_> {
+    descriptor.as_fd()
+}

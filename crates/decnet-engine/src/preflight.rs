@@ -1,0 +1,51 @@
+//! What must hold before a plan can be deployed.
+
+use std::collections::BTreeSet;
+
+use decnet_core::Plan;
+
+use crate::error::EngineError;
+
+/// Refuses a plan with services that have no server yet, naming each.
+///
+/// # Errors
+/// [`EngineError::NoServer`].
+pub fn servers(plan: &Plan) -> Result<(), EngineError> {
+    let missing: BTreeSet<&str> = plan
+        .deckies
+        .iter()
+        .flat_map(|decky| &decky.services)
+        .filter(|service| !service.custom)
+        .map(|service| service.slug.as_str())
+        .filter(|slug| !decnet_services::find(slug).is_some_and(decnet_services::Service::is_served))
+        .collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(EngineError::NoServer(missing.into_iter().map(str::to_owned).collect()))
+    }
+}
+
+/// Refuses what only Docker can run.
+///
+/// # Errors
+/// [`EngineError::NeedsDocker`], [`EngineError::Ipvlan`], [`EngineError::NoInterface`].
+pub fn native(plan: &Plan) -> Result<(), EngineError> {
+    let custom: BTreeSet<&str> = plan
+        .deckies
+        .iter()
+        .flat_map(|decky| &decky.services)
+        .filter(|service| service.custom)
+        .map(|service| service.slug.as_str())
+        .collect();
+    if !custom.is_empty() {
+        return Err(EngineError::NeedsDocker(custom.into_iter().map(str::to_owned).collect()));
+    }
+    if plan.network.attachment == decnet_core::plan::Attachment::Ipvlan {
+        return Err(EngineError::Ipvlan);
+    }
+    if plan.network.interface.is_none() {
+        return Err(EngineError::NoInterface);
+    }
+    servers(plan)
+}
