@@ -11,7 +11,7 @@
 //! | [`socket`], [`control`] | from a service to the collector; from the keeper to the collector |
 //! | [`collector`], [`sinks`] | who, when, in which order; and out |
 //! | [`syslog`], [`json`], [`text`] | the two forms of a line, and what must never stand in one |
-//! | [`reader`], [`story`] | files of events read again, and told to a person |
+//! | [`reader`], [`mod@story`] | files of events read again, and told to a person |
 //! | [`target`] | whether a syslog server is there |
 //!
 //! ```

@@ -203,12 +203,9 @@ impl Reader {
 
     /// The line's event, if it is one and wanted.
     fn take_line(&mut self) -> Option<Event> {
-        let event = if std::mem::take(&mut self.overlong) {
-            None
-        } else {
-            std::str::from_utf8(&self.line).ok().and_then(parse_line)
-        };
-        let empty = self.line.is_empty();
+        // What was read of a line that is too long was thrown away.
+        let empty = self.line.is_empty() && !std::mem::take(&mut self.overlong);
+        let event = std::str::from_utf8(&self.line).ok().and_then(parse_line);
         self.line.clear();
         match event {
             Some(event) => self.filter.matches(&event).then_some(event),

@@ -31,14 +31,18 @@ const FLOOR: usize = 32;
 const ROUNDS: usize = 1024;
 
 /// Cuts until `excess` is 0 (it tells by how many bytes a value is too long), or until nothing is left to
-/// cut. Gives the value and the names of the fields that are not whole any more, sorted. None where the
+/// cut. `cut` names what the caller has cut already. Gives the value and the names of the fields that are
+/// not whole any more, sorted. None where the
 /// type cannot be read back from its own JSON, which those of this crate can.
-pub(crate) fn shrink<T>(value: &T, excess: impl Fn(&T, &[String]) -> usize) -> Option<(T, Vec<String>)>
+pub(crate) fn shrink<T>(
+    value: &T,
+    mut cut: Vec<String>,
+    excess: impl Fn(&T, &[String]) -> usize,
+) -> Option<(T, Vec<String>)>
 where
     T: Serialize + DeserializeOwned,
 {
     let Value::Object(mut map) = serde_json::to_value(value).ok()? else { return None };
-    let mut cut: Vec<String> = Vec::new();
     for _ in 0..ROUNDS {
         let current: T = serde_json::from_value(Value::Object(map.clone())).ok()?;
         let over = excess(&current, &cut);

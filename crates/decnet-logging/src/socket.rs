@@ -131,7 +131,7 @@ fn encode(report: &Report) -> Option<Vec<u8>> {
     let excess = |report: &Report, cut: &[String]| {
         written(report, cut).map_or(0, |datagram| datagram.len().saturating_sub(DATAGRAM_LIMIT))
     };
-    let (report, cut) = shrink(report, excess)?;
+    let (report, cut) = shrink(report, Vec::new(), excess)?;
     written(&report, &cut).filter(|datagram| datagram.len() <= DATAGRAM_LIMIT)
 }
 

@@ -231,6 +231,37 @@ mod tests {
     }
 
     #[test]
+    fn a_full_disk_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events");
+        // Every write to this device fails as on a full disk.
+        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+        let (log, notices) = log();
+        let mut lines = LineFile::open(&path, log).unwrap();
+        push(&mut lines, "one");
+        assert!(!lines.flush());
+        assert!(notices.lock().unwrap()[0].contains("No space left on device"));
+        fs::remove_file(&path).unwrap();
+        assert!(lines.flush());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\n");
+        drop(lines);
+        assert_eq!(notices.lock().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_is_lost_at_the_end_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("logs");
+        fs::create_dir(&place).unwrap();
+        let (log, notices) = log();
+        let mut lines = LineFile::open(&place.join("events"), log).unwrap();
+        fs::remove_dir_all(&place).unwrap();
+        push(&mut lines, "one");
+        drop(lines);
+        assert!(notices.lock().unwrap()[1].starts_with("4 bytes of events could not be written"));
+    }
+
+    #[test]
     fn waiting_lines_are_bounded_and_the_loss_is_counted() {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("logs");

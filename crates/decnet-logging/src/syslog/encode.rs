@@ -31,7 +31,19 @@ pub fn encode_into(event: &Event, line: &mut String) {
 /// One line of at most [`DATAGRAM_LIMIT`] octets, for UDP (RFC 5426): the raw bytes are cut first, then the
 /// longest values, and `truncated` names them.
 pub fn encode_datagram(event: &Event) -> String {
-    let line = encode(event);
+    let mut event = Cow::Borrowed(event);
+    let mut cut = Vec::new();
+    // Most of a long event is raw bytes of which nothing past the limit can go along: they are not even
+    // encoded, or each such event would cost hundreds of microseconds.
+    if event.report.raw.as_ref().is_some_and(|raw| raw.0.len() > DATAGRAM_LIMIT) {
+        let report = &mut event.to_mut().report;
+        if let Some(raw) = &mut report.raw {
+            raw.0.truncate(DATAGRAM_LIMIT);
+        }
+        report.raw_truncated = true;
+        cut.push("raw".to_owned());
+    }
+    let line = encode(&event);
     if line.len() <= DATAGRAM_LIMIT {
         return line;
     }
@@ -41,12 +53,12 @@ pub fn encode_datagram(event: &Event) -> String {
         line
     };
     let excess = |event: &Event, cut: &[String]| written(event, cut).len().saturating_sub(DATAGRAM_LIMIT);
-    match shrink(event, excess) {
+    match shrink(event.as_ref(), cut, excess) {
         Some((event, cut)) => written(&event, &cut),
         // An event that does not survive its own JSON: the header alone still tells what happened.
         None => {
             let mut line = String::new();
-            write_header(event, &mut line);
+            write_header(&event, &mut line);
             line.push_str(" -");
             line
         }
