@@ -1,7 +1,7 @@
 //! The event contract: one vocabulary, one name per thing.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -61,6 +61,18 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// The severity of a number in the PRI part; none for those that events never use.
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            2 => Some(Severity::Critical),
+            3 => Some(Severity::Error),
+            4 => Some(Severity::Warning),
+            5 => Some(Severity::Notice),
+            6 => Some(Severity::Info),
+            _ => None,
+        }
+    }
+
     /// The number in the PRI part (RFC 5424 section 6.2.1).
     pub const fn code(self) -> u8 {
         match self {
@@ -343,6 +355,10 @@ pub enum Body {
     /// Events that were dropped because a queue was full.
     #[serde(rename = "events.dropped")]
     EventsDropped { count: u64 },
+    /// The collector could not read what came in on a speaker's socket: a bug of ours, or a service that
+    /// somebody has taken over. Made by the collector; `raw` holds the bytes.
+    #[serde(rename = "events.invalid")]
+    EventsInvalid { message: String },
     /// A server panicked; the connection was closed. A bug of ours.
     #[serde(rename = "server.failed")]
     ServerFailed { message: String },
@@ -374,6 +390,7 @@ impl Body {
             Body::LimitReached { .. } => "limit.reached",
             Body::EgressBlocked { .. } => "egress.blocked",
             Body::EventsDropped { .. } => "events.dropped",
+            Body::EventsInvalid { .. } => "events.invalid",
             Body::ServerFailed { .. } => "server.failed",
         }
     }
@@ -397,6 +414,7 @@ impl Body {
             Body::SessionStarted { .. }
             | Body::StateChanged { .. }
             | Body::FileUpload { .. }
+            | Body::EventsInvalid { .. }
             | Body::ServerFailed { .. } => Severity::Error,
             Body::ExploitAttempt { .. }
             | Body::BaitTouched { .. }
@@ -445,6 +463,26 @@ pub struct Report {
 }
 
 impl Report {
+    /// A report that belongs to no conversation, such as a count of lost events: session 0, unspecified
+    /// addresses, port 0.
+    pub fn without_conversation(body: Body) -> Self {
+        Report {
+            session: Session(0),
+            src_ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            src_port: 0,
+            dst_ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            dst_port: 0,
+            transport: Transport::Tcp,
+            tls: false,
+            body,
+            persona: None,
+            raw: None,
+            raw_len: None,
+            raw_truncated: false,
+            tags: Vec::new(),
+        }
+    }
+
     /// Adds the bytes behind it, cut at [`RAW_LIMIT`].
     #[must_use]
     pub fn with_raw(mut self, bytes: &[u8]) -> Self {
@@ -522,14 +560,22 @@ pub mod timestamp {
         serializer.serialize_str(&format(*micros))
     }
 
+    /// Microseconds since 1970-01-01 UTC of an RFC 3339 text; digits past the sixth are dropped.
+    ///
+    /// # Errors
+    /// Text that is not RFC 3339.
+    pub fn parse(text: &str) -> Result<i64, time::error::Parse> {
+        let time = OffsetDateTime::parse(text, &Rfc3339)?;
+        // RFC 3339 years are 0 to 9999: that many microseconds fit.
+        Ok(time.unix_timestamp_nanos().div_euclid(1000) as i64)
+    }
+
     /// For serde.
     ///
     /// # Errors
     /// Text that is not RFC 3339.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let time = OffsetDateTime::parse(&text, &Rfc3339).map_err(serde::de::Error::custom)?;
-        Ok((time.unix_timestamp_nanos() / 1000) as i64)
+        parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 

@@ -1,0 +1,277 @@
+//! Files of events, read again: JSON lines or RFC 5424, also while they grow and are rotated.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+
+use crate::event::{Event, Session, timestamp};
+use crate::syslog;
+
+/// Bytes in one line; a longer one is skipped. Ours are shorter: a report is at most 128 KiB of JSON, and
+/// every escape makes it at most six times as long.
+const LINE_LIMIT: usize = 2 * 1024 * 1024;
+
+/// How much of a file's end is searched for its last event.
+const TAIL: u64 = 8 * 1024 * 1024;
+
+/// Which events are wanted. An empty list wants all; several values of one list mean any of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Names of deckies.
+    pub deckies: Vec<String>,
+    /// Slugs of services.
+    pub services: Vec<String>,
+    /// Networks of the other side.
+    pub sources: Vec<IpNet>,
+    /// Kinds: whole (`auth.attempt`) or the part before the dot (`auth`).
+    pub kinds: Vec<String>,
+    /// Not before this: microseconds since 1970-01-01 UTC.
+    pub since: Option<i64>,
+    /// One conversation.
+    pub session: Option<Session>,
+}
+
+impl Filter {
+    /// Whether an event is wanted.
+    pub fn matches(&self, event: &Event) -> bool {
+        let Event { speaker, report, .. } = event;
+        let kind = report.body.kind();
+        let any = |list: &[String], value: &str| list.is_empty() || list.iter().any(|item| item == value);
+        any(&self.deckies, &speaker.decky)
+            && any(&self.services, &speaker.service)
+            && (self.sources.is_empty() || self.sources.iter().any(|net| net.contains(&report.src_ip)))
+            && (self.kinds.is_empty()
+                || self.kinds.iter().any(|want| {
+                    kind.strip_prefix(want.as_str())
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                }))
+            && self.since.is_none_or(|since| event.ts >= since)
+            && self.session.is_none_or(|session| session == report.session)
+    }
+}
+
+/// Text that is no point in time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no time; write an age such as 90s, 10m, 2h, 3d, or a time such as 2026-11-22T12:00:00Z")]
+pub struct InvalidSince(pub String);
+
+/// A point in time as it is typed: an age before `now` (`90s`, `10m`, `2h`, `3d`, `1w`), a date in UTC, or
+/// RFC 3339. Microseconds since 1970-01-01 UTC.
+///
+/// # Errors
+/// [`InvalidSince`].
+pub fn parse_since(text: &str, now: i64) -> Result<i64, InvalidSince> {
+    let invalid = || InvalidSince(text.to_owned());
+    let seconds = match text.bytes().last() {
+        Some(b's') => 1,
+        Some(b'm') => 60,
+        Some(b'h') => 3600,
+        Some(b'd') => 86_400,
+        Some(b'w') => 604_800,
+        _ => {
+            return timestamp::parse(text)
+                .or_else(|_| timestamp::parse(&format!("{text}T00:00:00Z")))
+                .map_err(|_| invalid());
+        }
+    };
+    let count: u32 = text[..text.len() - 1].parse().map_err(|_| invalid())?;
+    Ok(now.saturating_sub(i64::from(count) * seconds * 1_000_000))
+}
+
+/// Text that is no address or network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no source; write an address such as 198.51.100.7 or a network such as 198.51.100.0/24")]
+pub struct InvalidSource(pub String);
+
+/// A source as it is typed: an address or a network.
+///
+/// # Errors
+/// [`InvalidSource`].
+pub fn parse_source(text: &str) -> Result<IpNet, InvalidSource> {
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
+        .map_err(|_| InvalidSource(text.to_owned()))
+}
+
+/// The event of a line: JSON or RFC 5424. None for any other.
+pub fn parse_line(line: &str) -> Option<Event> {
+    match line.as_bytes().first()? {
+        b'{' => serde_json::from_str(line).ok(),
+        b'<' => syslog::parse(line).ok(),
+        _ => None,
+    }
+}
+
+/// Reads a file of events from its beginning, and on while it grows. Follows the path when the file is
+/// rotated away, and begins again when it is truncated.
+#[derive(Debug)]
+pub struct Reader {
+    path: PathBuf,
+    filter: Filter,
+    file: BufReader<File>,
+    /// Device and inode.
+    id: (u64, u64),
+    /// Bytes read of this file.
+    position: u64,
+    /// The line so far.
+    line: Vec<u8>,
+    /// The line so far is longer than any of ours.
+    overlong: bool,
+    unreadable: u64,
+}
+
+impl Reader {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// There is none, or this user may not read it.
+    pub fn open(path: &Path, filter: Filter) -> io::Result<Self> {
+        let (file, id) = open(path)?;
+        Ok(Reader {
+            path: path.to_owned(),
+            filter,
+            file,
+            id,
+            position: 0,
+            line: Vec::new(),
+            overlong: false,
+            unreadable: 0,
+        })
+    }
+
+    /// The next event that is wanted. None: there is no more at present; whoever follows the file asks again
+    /// after a while.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn next_event(&mut self) -> io::Result<Option<Event>> {
+        loop {
+            if !self.fill_line()? {
+                if self.turn_over()? {
+                    continue;
+                }
+                return Ok(None);
+            }
+            if let Some(event) = self.take_line() {
+                return Ok(Some(event));
+            }
+        }
+    }
+
+    /// The event in a last line without line feed, for those who do not follow.
+    pub fn finish(&mut self) -> Option<Event> {
+        if self.line.is_empty() && !self.overlong { None } else { self.take_line() }
+    }
+
+    /// How many lines were no events: another program's, torn ones, another version's.
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+
+    /// Reads up to a line feed. False if the file ends before.
+    fn fill_line(&mut self) -> io::Result<bool> {
+        loop {
+            let chunk = match self.file.fill_buf() {
+                Ok(chunk) => chunk,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            if chunk.is_empty() {
+                return Ok(false);
+            }
+            let end = chunk.iter().position(|b| *b == b'\n');
+            let (part, used) = match end {
+                Some(end) => (&chunk[..end], end + 1),
+                None => (chunk, chunk.len()),
+            };
+            if self.overlong || self.line.len() + part.len() > LINE_LIMIT {
+                self.overlong = true;
+                self.line.clear();
+            } else {
+                self.line.extend_from_slice(part);
+            }
+            self.file.consume(used);
+            self.position += used as u64;
+            if end.is_some() {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The line's event, if it is one and wanted.
+    fn take_line(&mut self) -> Option<Event> {
+        // What was read of a line that is too long was thrown away.
+        let empty = self.line.is_empty() && !std::mem::take(&mut self.overlong);
+        let event = std::str::from_utf8(&self.line).ok().and_then(parse_line);
+        self.line.clear();
+        match event {
+            Some(event) => self.filter.matches(&event).then_some(event),
+            None => {
+                self.unreadable += u64::from(!empty);
+                None
+            }
+        }
+    }
+
+    /// At the end of the file: whether there is another one to go on with.
+    fn turn_over(&mut self) -> io::Result<bool> {
+        if self.file.get_ref().metadata()?.len() < self.position {
+            self.file.seek(SeekFrom::Start(0))?;
+        } else {
+            match std::fs::metadata(&self.path) {
+                Ok(meta) if (meta.dev(), meta.ino()) != self.id => {
+                    // Between the two looks the old file may have got its last lines.
+                    if self.file.get_ref().metadata()?.len() > self.position {
+                        return Ok(true);
+                    }
+                    (self.file, self.id) = open(&self.path)?;
+                }
+                // Rotated away, and the new one is not there yet.
+                _ => return Ok(false),
+            }
+        }
+        self.position = 0;
+        self.unreadable += u64::from(!self.line.is_empty() || self.overlong);
+        self.line.clear();
+        self.overlong = false;
+        Ok(true)
+    }
+}
+
+fn open(path: &Path) -> io::Result<(BufReader<File>, (u64, u64))> {
+    let file = File::open(path)?;
+    let meta = file.metadata()?;
+    Ok((BufReader::with_capacity(64 * 1024, file), (meta.dev(), meta.ino())))
+}
+
+/// The sequence number of the last event in a file, or, where it holds none, in the one that was rotated
+/// away from it (`FILE.1`). None if there is no file or no event. A torn last line is passed over.
+///
+/// # Errors
+/// A file is there and cannot be read.
+pub fn last_seq(path: &Path) -> io::Result<Option<u64>> {
+    let mut rotated = path.as_os_str().to_owned();
+    rotated.push(".1");
+    for path in [path, Path::new(&rotated)] {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        let length = file.metadata()?.len();
+        let searched = length.min(TAIL);
+        let mut tail = vec![0; searched as usize];
+        file.read_exact_at(&mut tail, length - searched)?;
+        let last = tail
+            .rsplit(|b| *b == b'\n')
+            .filter_map(|line| std::str::from_utf8(line).ok())
+            .find_map(parse_line);
+        if let Some(event) = last {
+            return Ok(Some(event.seq));
+        }
+    }
+    Ok(None)
+}

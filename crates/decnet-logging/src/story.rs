@@ -1,0 +1,220 @@
+//! An event in words, for a person at a terminal. Pieces, not print: whoever shows them chooses colours and
+//! columns. Every piece is safe on a terminal: intruder text is escaped ([`crate::text::shown`]).
+
+use std::fmt;
+
+use crate::event::{Body, CloseReason, Credential, Direction, Event, Outcome, Severity, timestamp};
+use crate::text::shown;
+
+/// Characters of one intruder text that are shown.
+const LIMIT: usize = 120;
+
+/// The pieces of an event's line. `Display` joins them:
+/// `12:03:44 198.51.100.7 → SRV-DB-02 redis  login failed: default / hunter2 (AUTH)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Story {
+    /// `2026-11-22`, UTC.
+    pub date: String,
+    /// `12:03:44`, UTC.
+    pub time: String,
+    /// The other side's address; empty where the event belongs to no conversation.
+    pub source: String,
+    /// The decky's name to the operator.
+    pub decky: String,
+    /// Its host name on the wire.
+    pub hostname: String,
+    /// The service.
+    pub service: String,
+    /// How bad.
+    pub severity: Severity,
+    /// What happened, in fixed words: `login failed`.
+    pub headline: &'static str,
+    /// With what: `default / hunter2`. May be empty.
+    pub detail: String,
+    /// How, or what came of it: `AUTH`. May be empty.
+    pub aside: String,
+}
+
+impl fmt::Display for Story {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.time)?;
+        if !self.source.is_empty() {
+            write!(f, "{} → ", self.source)?;
+        }
+        write!(f, "{} {}  {}", self.hostname, self.service, self.headline)?;
+        if !self.detail.is_empty() {
+            write!(f, ": {}", self.detail)?;
+        }
+        if !self.aside.is_empty() {
+            write!(f, " ({})", self.aside)?;
+        }
+        Ok(())
+    }
+}
+
+/// Tells an event.
+pub fn story(event: &Event) -> Story {
+    let report = &event.report;
+    let clock = timestamp::format(event.ts);
+    let (date, time) = clock.split_once('T').unwrap_or((&clock, ""));
+    let (detail, aside) = words(&report.body);
+    let source = if report.src_ip.is_unspecified() { String::new() } else { report.src_ip.to_string() };
+    Story {
+        date: date.to_owned(),
+        time: time.split('.').next().unwrap_or_default().to_owned(),
+        source,
+        decky: show(&event.speaker.decky),
+        hostname: show(&event.speaker.hostname),
+        service: show(&event.speaker.service),
+        severity: event.severity,
+        headline: headline(&report.body),
+        detail,
+        aside,
+    }
+}
+
+/// What happened, in fixed words: nothing of it comes from an intruder.
+pub const fn headline(body: &Body) -> &'static str {
+    match body {
+        Body::ConnectionOpened => "connected",
+        Body::ConnectionClosed { .. } => "disconnected",
+        Body::TlsHello { completed: true, .. } => "TLS established",
+        Body::TlsHello { completed: false, .. } => "TLS attempted",
+        Body::ClientFingerprint { .. } => "client identified",
+        Body::AuthAttempt { outcome: Outcome::Accepted, .. } => "login accepted",
+        Body::AuthAttempt { outcome: Outcome::Failed, .. } => "login failed",
+        Body::AuthAttempt { outcome: Outcome::Aborted, .. } => "login broken off",
+        Body::SessionStarted { .. } => "session started",
+        Body::Command { .. } => "command",
+        Body::Request { .. } => "request",
+        Body::Query { .. } => "query",
+        Body::FileUpload { .. } => "file uploaded",
+        Body::FileDownload { direction: Direction::Served, .. } => "file downloaded",
+        Body::FileDownload { direction: Direction::Requested, .. } => "download ordered",
+        Body::Message { .. } => "message sent",
+        Body::StateChanged { .. } => "state changed",
+        Body::ExploitAttempt { .. } => "exploit attempted",
+        Body::BaitTouched { .. } => "bait touched",
+        Body::ScanProbe { .. } => "probe",
+        Body::HoneypotTest { .. } => "tested for a decoy",
+        Body::PoisonerSeen { .. } => "name poisoning",
+        Body::SessionRecorded { .. } => "session recorded",
+        Body::LimitReached { .. } => "limit reached",
+        Body::EgressBlocked { .. } => "outgoing connection blocked",
+        Body::EventsDropped { .. } => "events lost",
+        Body::EventsInvalid { .. } => "unreadable event",
+        Body::ServerFailed { .. } => "server failed",
+    }
+}
+
+fn show(text: &str) -> String {
+    shown(text, LIMIT).to_string()
+}
+
+/// Joins what is not empty.
+fn join(parts: &[&str], between: &str) -> String {
+    let parts: Vec<String> = parts.iter().filter(|part| !part.is_empty()).map(|part| show(part)).collect();
+    parts.join(between)
+}
+
+/// Detail and aside.
+fn words(body: &Body) -> (String, String) {
+    let none = String::new;
+    match body {
+        Body::ConnectionOpened => (none(), none()),
+        Body::ConnectionClosed { reason, duration_ms, bytes_in, bytes_out } => (
+            format!(
+                "{} after {}.{:03} s",
+                match reason {
+                    CloseReason::Client => "by the client",
+                    CloseReason::Server => "by the server",
+                    CloseReason::Idle => "idle",
+                    CloseReason::Limit => "limit",
+                    CloseReason::Error => "broken",
+                },
+                duration_ms / 1000,
+                duration_ms % 1000
+            ),
+            format!("{bytes_in} bytes in, {bytes_out} out"),
+        ),
+        Body::TlsHello { sni, alpn, ja4, .. } => (
+            if sni.is_empty() { "no server name".to_owned() } else { show(sni) },
+            join(&[&alpn.join(","), ja4], " "),
+        ),
+        Body::ClientFingerprint { kind, value } => (show(value), show(kind)),
+        Body::AuthAttempt { credential, .. } => (login(credential), show(&credential.method)),
+        Body::SessionStarted { username, privilege } => (show(username), show(privilege)),
+        Body::Command { line, outcome, .. } => (show(line), outcome_words(*outcome).to_owned()),
+        Body::Request { method, target, status, .. } => (join(&[method, target], " "), show(status)),
+        Body::Query { statement, database, outcome, rows } => (
+            show(statement),
+            match (database, outcome) {
+                (Some(database), Outcome::Accepted) => format!("{}, {rows} rows", show(database)),
+                (None, Outcome::Accepted) => format!("{rows} rows"),
+                (_, outcome) => outcome_words(*outcome).to_owned(),
+            },
+        ),
+        Body::FileUpload { name, size, sha256, stored, .. } => (
+            show(name),
+            format!("{size} bytes, {}, sha256 {}", if *stored { "kept" } else { "not kept" }, show(sha256)),
+        ),
+        Body::FileDownload { name, url, size, bait, .. } => (
+            show(name.as_deref().or(url.as_deref()).unwrap_or_default()),
+            join(
+                &[
+                    &size.map(|size| format!("{size} bytes")).unwrap_or_default(),
+                    &bait.as_ref().map(|bait| format!("bait {bait}")).unwrap_or_default(),
+                ],
+                ", ",
+            ),
+        ),
+        Body::Message { from, to, subject, size, .. } => (
+            format!("{} → {}", show(from), show(&to.join(", "))),
+            join(&[subject.as_deref().unwrap_or_default(), &format!("{size} bytes")], ", "),
+        ),
+        Body::StateChanged { object, old, new } => (
+            format!("{} = {}", show(object), show(new)),
+            old.as_ref().map(|old| format!("was {}", show(old))).unwrap_or_default(),
+        ),
+        Body::ExploitAttempt { name, confidence } => (show(name), format!("{confidence} %")),
+        Body::BaitTouched { bait, planted_on } => (
+            show(bait),
+            planted_on.as_ref().map(|place| format!("planted on {}", show(place))).unwrap_or_default(),
+        ),
+        Body::ScanProbe { kind } => (show(kind), none()),
+        Body::HoneypotTest { rule } => (show(rule), none()),
+        Body::PoisonerSeen { name, answer, responder_mac } => {
+            (format!("{} = {}", show(name), show(answer)), show(responder_mac.as_deref().unwrap_or_default()))
+        }
+        Body::SessionRecorded { artifact, format, .. } => (show(artifact), show(format)),
+        Body::LimitReached { limit, count } => (show(limit), count.to_string()),
+        Body::EgressBlocked { protocol, count } => (show(protocol), format!("{count} packets")),
+        Body::EventsDropped { count } => (count.to_string(), none()),
+        Body::EventsInvalid { message } | Body::ServerFailed { message } => (show(message), none()),
+    }
+}
+
+fn login(credential: &Credential) -> String {
+    let mut name = show(&credential.username);
+    if let Some(domain) = &credential.domain {
+        name = format!("{}\\{name}", show(domain));
+    }
+    match (&credential.password, &credential.hash, &credential.token, &credential.public_key) {
+        (Some(password), ..) if password.is_empty() => format!("{name} / no password"),
+        (Some(password), ..) => format!("{name} / {}", show(password)),
+        (_, Some(hash), ..) => {
+            format!("{name} / {} {}", show(credential.hash_format.as_deref().unwrap_or("hash")), show(hash))
+        }
+        (_, _, Some(token), _) => format!("{name} / token {}", show(token)),
+        (_, _, _, Some(key)) => format!("{name} / key {}", show(key)),
+        _ => name,
+    }
+}
+
+const fn outcome_words(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Failed => "failed",
+        Outcome::Accepted => "",
+        Outcome::Aborted => "broken off",
+    }
+}
