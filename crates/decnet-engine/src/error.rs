@@ -20,7 +20,9 @@ pub enum EngineError {
     #[error("the plan names no network interface; name one with --interface")]
     NoInterface,
     /// The plan wants one MAC address for all, which this engine cannot do.
-    #[error("the native engine gives every decky its own MAC address, which Wi-Fi refuses; use a wired interface, or --engine docker with --ipvlan")]
+    #[error(
+        "the native engine gives every decky its own MAC address, which Wi-Fi refuses; use a wired interface, or --engine docker with --ipvlan"
+    )]
     Ipvlan,
     /// The network.
     #[error(transparent)]

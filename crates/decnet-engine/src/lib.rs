@@ -11,5 +11,7 @@ pub mod preflight;
 mod process;
 mod sys;
 
-pub use engine::{Converged, DeckyStatus, Engine, FleetStatus, Health, Phase, Progress, Scope, ServiceStatus};
+pub use engine::{
+    Converged, DeckyStatus, Engine, FleetStatus, Health, Phase, Progress, Scope, ServiceStatus,
+};
 pub use error::EngineError;

@@ -332,6 +332,16 @@ pub enum Body {
     /// `wrong_protocol`, `nmap`, `masscan`, …
     #[serde(rename = "scan.probe")]
     ScanProbe { kind: String },
+    /// Packets that no service hears of, gathered for a moment per source: ARP and ping sweeps, half-open
+    /// connections, closed ports. `kind`: `arp`, `ping`, `icmp`, `half_open`, `closed_tcp_port`,
+    /// `closed_udp_port`, `odd_flags`, `protocol`. Made by the wire.
+    #[serde(rename = "scan.packets")]
+    ScanPackets {
+        kind: String,
+        count: u64,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ports: Vec<u16>,
+    },
     /// The behaviour of a known decoy detector.
     #[serde(rename = "honeypot.test")]
     HoneypotTest { rule: String },
@@ -384,6 +394,7 @@ impl Body {
             Body::ExploitAttempt { .. } => "exploit.attempt",
             Body::BaitTouched { .. } => "bait.touched",
             Body::ScanProbe { .. } => "scan.probe",
+            Body::ScanPackets { .. } => "scan.packets",
             Body::HoneypotTest { .. } => "honeypot.test",
             Body::PoisonerSeen { .. } => "poisoner.seen",
             Body::SessionRecorded { .. } => "session.recorded",
@@ -402,7 +413,8 @@ impl Body {
             | Body::ConnectionClosed { .. }
             | Body::TlsHello { .. }
             | Body::ClientFingerprint { .. }
-            | Body::ScanProbe { .. } => Severity::Info,
+            | Body::ScanProbe { .. }
+            | Body::ScanPackets { .. } => Severity::Info,
             Body::Command { .. }
             | Body::Request { .. }
             | Body::Query { .. }
@@ -442,6 +454,9 @@ pub struct Report {
     pub transport: Transport,
     /// Whether it came through TLS.
     pub tls: bool,
+    /// The MAC address that it came from, where the wire knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub src_mac: Option<String>,
     /// What happened.
     #[serde(flatten)]
     pub body: Body,
@@ -474,6 +489,7 @@ impl Report {
             dst_port: 0,
             transport: Transport::Tcp,
             tls: false,
+            src_mac: None,
             body,
             persona: None,
             raw: None,
@@ -592,6 +608,7 @@ mod tests {
             dst_port: 6379,
             transport: Transport::Tcp,
             tls: false,
+            src_mac: None,
             body,
             persona: None,
             raw: None,

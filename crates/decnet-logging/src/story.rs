@@ -96,6 +96,7 @@ pub const fn headline(body: &Body) -> &'static str {
         Body::ExploitAttempt { .. } => "exploit attempted",
         Body::BaitTouched { .. } => "bait touched",
         Body::ScanProbe { .. } => "probe",
+        Body::ScanPackets { .. } => "scan",
         Body::HoneypotTest { .. } => "tested for a decoy",
         Body::PoisonerSeen { .. } => "name poisoning",
         Body::SessionRecorded { .. } => "session recorded",
@@ -182,6 +183,10 @@ fn words(body: &Body) -> (String, String) {
             planted_on.as_ref().map(|place| format!("planted on {}", show(place))).unwrap_or_default(),
         ),
         Body::ScanProbe { kind } => (show(kind), none()),
+        Body::ScanPackets { kind, count, ports } => (
+            scan_words(kind, ports),
+            if *count == 1 { "1 packet".to_owned() } else { format!("{count} packets") },
+        ),
         Body::HoneypotTest { rule } => (show(rule), none()),
         Body::PoisonerSeen { name, answer, responder_mac } => {
             (format!("{} = {}", show(name), show(answer)), show(responder_mac.as_deref().unwrap_or_default()))
@@ -192,6 +197,40 @@ fn words(body: &Body) -> (String, String) {
         Body::EventsDropped { count } => (count.to_string(), none()),
         Body::EventsInvalid { message } | Body::ServerFailed { message } => (show(message), none()),
     }
+}
+
+/// `closed TCP ports 1-7, 9, 13 and 400 more`.
+fn scan_words(kind: &str, ports: &[u16]) -> String {
+    /// Ranges that are written out.
+    const RANGES: usize = 8;
+    let what = match kind {
+        "arp" => "looked for by ARP",
+        "ping" => "pinged",
+        "icmp" => "other ICMP question",
+        "half_open" => "half-open connection to port",
+        "closed_tcp_port" => "closed TCP port",
+        "closed_udp_port" => "closed UDP port",
+        "odd_flags" => "odd TCP flags to port",
+        "protocol" => "unknown IP protocol",
+        other => return show(other),
+    };
+    let mut ranges: Vec<(u16, u16)> = Vec::new();
+    for port in ports {
+        match ranges.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(*port) => *last = *port,
+            _ => ranges.push((*port, *port)),
+        }
+    }
+    let named = ranges.len().min(RANGES);
+    let mut words: Vec<String> = ranges[..named]
+        .iter()
+        .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") })
+        .collect();
+    let rest: usize = ranges[named..].iter().map(|(first, last)| usize::from(last - first) + 1).sum();
+    if rest > 0 {
+        words.push(format!("and {rest} more"));
+    }
+    if words.is_empty() { what.to_owned() } else { format!("{what} {}", words.join(", ")) }
 }
 
 fn login(credential: &Credential) -> String {

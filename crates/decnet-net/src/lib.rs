@@ -10,6 +10,7 @@ pub mod error;
 pub mod facts;
 pub mod lab;
 pub mod links;
+pub mod listening;
 pub mod namespace;
 pub mod neighbours;
 pub mod observer;

@@ -93,6 +93,7 @@ impl Session {
             dst_port: self.0.destination.port(),
             transport: self.0.transport,
             tls: self.0.tls.load(Ordering::Relaxed),
+            src_mac: None,
             body,
             persona: self.0.persona.clone(),
             raw: None,

@@ -35,7 +35,8 @@ pub(crate) enum Received<T> {
 impl Channel {
     /// Both ends; both close on exec.
     pub(crate) fn pair() -> io::Result<(Channel, Channel)> {
-        let (one, other) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        let (one, other) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         Ok((Channel::new(one), Channel::new(other)))
     }
 
@@ -44,11 +45,6 @@ impl Channel {
         // Room for a burst of messages; less only means that a sender waits.
         let _ = sockopt::set_socket_send_buffer_size(&socket, 2 * MESSAGE_LIMIT);
         Channel(socket)
-    }
-
-    /// Another handle to this end.
-    pub(crate) fn try_clone(&self) -> io::Result<Channel> {
-        Ok(Channel(self.0.try_clone()?))
     }
 
     /// Sends a message, waiting for room.

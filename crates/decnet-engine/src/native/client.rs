@@ -71,7 +71,8 @@ impl NativeEngine {
             // A group of its own: Ctrl-C in the terminal is for the command, not for the fleet.
             .process_group(0)
             .current_dir("/");
-        let mut child = command.spawn().map_err(|error| EngineError::system("start the fleet's keeper", error))?;
+        let mut child =
+            command.spawn().map_err(|error| EngineError::system("start the fleet's keeper", error))?;
         // The keeper closes its standard output when it listens, and by ending.
         let mut ready = String::new();
         if let Some(mut output) = child.stdout.take() {
@@ -84,11 +85,7 @@ impl NativeEngine {
         Err(EngineError::Ended(last_line(&self.run.log())))
     }
 
-    fn ask(
-        &self,
-        request: &Request,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Answer, EngineError> {
+    fn ask(&self, request: &Request, progress: &mut dyn FnMut(Progress)) -> Result<Answer, EngineError> {
         let silent = |error: io::Error| EngineError::Silent(error.to_string());
         let mut stream = UnixStream::connect(self.run.control_socket()).map_err(silent)?;
         stream.set_read_timeout(Some(SILENCE)).map_err(silent)?;
@@ -133,7 +130,9 @@ impl NativeEngine {
 fn last_line(path: &Path) -> String {
     File::open(path)
         .ok()
-        .and_then(|file| BufReader::new(file).lines().map_while(Result::ok).filter(|line| !line.is_empty()).last())
+        .and_then(|file| {
+            BufReader::new(file).lines().map_while(Result::ok).filter(|line| !line.is_empty()).last()
+        })
         .unwrap_or_else(|| "it left no word".to_owned())
 }
 
@@ -161,7 +160,11 @@ impl Engine for NativeEngine {
 
     fn status(&self, plan: &Plan) -> Result<FleetStatus, EngineError> {
         if !self.is_running() {
-            return Ok(FleetStatus::down("native", plan, "the fleet's keeper does not run; deploy again to start it"));
+            return Ok(FleetStatus::down(
+                "native",
+                plan,
+                "the fleet's keeper does not run; deploy again to start it",
+            ));
         }
         match self.ask(&Request::Status(Box::new(plan.clone())), &mut |_| {})? {
             Answer::Status(status) => Ok(*status),
@@ -180,7 +183,9 @@ impl Engine for NativeEngine {
         if *scope != Scope::All {
             return match answer? {
                 Answer::TornDown(problems) => Ok(problems),
-                _ => Err(EngineError::Keeper(Refusal { message: "the keeper did not understand".to_owned() })),
+                _ => {
+                    Err(EngineError::Keeper(Refusal { message: "the keeper did not understand".to_owned() }))
+                }
             };
         }
         let problems = match answer {

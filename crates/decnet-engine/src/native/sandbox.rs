@@ -135,14 +135,16 @@ pub(crate) struct Confinement {
 impl Filters {
     /// Compiles them for this machine.
     pub(crate) fn compile() -> Result<Filters, String> {
-        let arch: TargetArch =
-            std::env::consts::ARCH.try_into().map_err(|error| format!("no seccomp filter for this machine: {error}"))?;
+        let arch: TargetArch = std::env::consts::ARCH
+            .try_into()
+            .map_err(|error| format!("no seccomp filter for this machine: {error}"))?;
         let program = |rules, otherwise, action| -> Result<BpfProgram, String> {
             SeccompFilter::new(rules, otherwise, action, arch)
                 .and_then(BpfProgram::try_from)
                 .map_err(|error| format!("the seccomp filter does not compile: {error}"))
         };
-        let mut allowed: BTreeMap<i64, Vec<SeccompRule>> = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
+        let mut allowed: BTreeMap<i64, Vec<SeccompRule>> =
+            ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
         // Memory may be had, but never memory to run code from.
         let not_executable = || -> Result<Vec<SeccompRule>, String> {
             let executable = libc::PROT_EXEC as u64;
@@ -188,7 +190,8 @@ pub(crate) fn confine(user: u32, filters: &Filters) -> Result<Confinement, Strin
     nix::sys::prctl::set_no_new_privs().map_err(|error| format!("forbid new privileges: {error}"))?;
     let landlock = deny_files()?;
     seccompiler::apply_filter(&filters.loud).map_err(|error| format!("apply the seccomp filter: {error}"))?;
-    seccompiler::apply_filter(&filters.allowed).map_err(|error| format!("apply the seccomp filter: {error}"))?;
+    seccompiler::apply_filter(&filters.allowed)
+        .map_err(|error| format!("apply the seccomp filter: {error}"))?;
     Ok(Confinement { own_user, landlock })
 }
 
@@ -196,9 +199,8 @@ pub(crate) fn confine(user: u32, filters: &Filters) -> Result<Confinement, Strin
 /// somebody without rights outside already: then the answer is `false`.
 fn become_user(user: u32) -> Result<bool, String> {
     let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(user));
-    let taken = setgroups(&[])
-        .and_then(|()| setresgid(gid, gid, gid))
-        .and_then(|()| setresuid(uid, uid, uid));
+    let taken =
+        setgroups(&[]).and_then(|()| setresgid(gid, gid, gid)).and_then(|()| setresuid(uid, uid, uid));
     match taken {
         Ok(()) => Ok(true),
         Err(Errno::EPERM | Errno::EINVAL) if !in_initial_user_namespace() => Ok(false),

@@ -39,7 +39,12 @@ pub(crate) enum Notice {
 
 /// The worker's life, right after the fork. Never returns. `zygotes` are the descriptors that the fork
 /// copied and that only the zygote may have.
-pub(crate) fn run(spawn: Spawn, descriptors: Vec<OwnedFd>, zygotes: &[BorrowedFd<'_>], filters: &Filters) -> ! {
+pub(crate) fn run(
+    spawn: Spawn,
+    descriptors: Vec<OwnedFd>,
+    zygotes: &[BorrowedFd<'_>],
+    filters: &Filters,
+) -> ! {
     for descriptor in zygotes {
         // Their owners are further up the stack, which this process never returns to.
         let _ = nix::unistd::close(descriptor.as_raw_fd());

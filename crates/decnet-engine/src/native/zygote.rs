@@ -94,7 +94,8 @@ fn prepare(empty: &Path) -> Result<(Filters, SignalFd), String> {
     sandbox::note_user_namespace();
     let filters = Filters::compile()?;
     let _ = decnet_services::registry();
-    decnet_services::entropy::Entropy::system().map_err(|_| "the system has no randomness to give".to_owned())?;
+    decnet_services::entropy::Entropy::system()
+        .map_err(|_| "the system has no randomness to give".to_owned())?;
     sethostname("localhost").map_err(|error| format!("name the host: {error}"))?;
     leave_file_system(empty).map_err(|error| format!("leave the file system: {error}"))?;
     let mut mask = SigSet::empty();
@@ -165,7 +166,9 @@ fn fork(
 fn reap(channel: &Channel) -> std::io::Result<()> {
     loop {
         let news = match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, code)) => News::Exited { pid: pid.as_raw(), signal: None, code: Some(code) },
+            Ok(WaitStatus::Exited(pid, code)) => {
+                News::Exited { pid: pid.as_raw(), signal: None, code: Some(code) }
+            }
             Ok(WaitStatus::Signaled(pid, signal, _)) => {
                 News::Exited { pid: pid.as_raw(), signal: Some(signal as i32), code: None }
             }

@@ -187,6 +187,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
                 dst_port: ends.4,
                 transport: if ends.5 { Transport::Tcp } else { Transport::Udp },
                 tls: ends.6,
+                src_mac: None,
                 body,
                 persona,
                 raw,

@@ -28,14 +28,12 @@ pub(crate) fn run(config: &OsStr) -> u8 {
         }
     };
     let log = Arc::new(|notice: &decnet_logging::sinks::Notice| report::operator(&notice.to_string()));
-    let ended = std::io::stdin()
-        .as_fd()
-        .try_clone_to_owned()
-        .map_err(|error| error.to_string())
-        .and_then(|control| {
+    let ended = std::io::stdin().as_fd().try_clone_to_owned().map_err(|error| error.to_string()).and_then(
+        |control| {
             let mut collector = Collector::new(&config, log).map_err(|error| error.to_string())?;
             collector.run(control).map_err(|error| error.to_string())
-        });
+        },
+    );
     match ended {
         Ok(()) => 0,
         Err(message) => {
@@ -93,10 +91,5 @@ impl CollectorProcess {
     pub(crate) fn finish(&mut self) {
         self.control = None;
         let _ = self.child.wait();
-    }
-
-    /// Its process.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
     }
 }

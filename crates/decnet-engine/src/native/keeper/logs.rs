@@ -2,13 +2,14 @@
 //! worker nor a new collector loses what is under way.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use decnet_logging::EventSink;
 use decnet_logging::collector::CollectorConfig;
 use decnet_logging::event::Speaker;
 use decnet_logging::socket::SocketSink;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use super::collector::CollectorProcess;
 use super::report;
@@ -31,8 +32,7 @@ struct Inner {
 #[derive(Debug)]
 struct Source {
     speaker: Speaker,
-    service: Arc<SocketSink>,
-    handle: OwnedFd,
+    service: OwnedFd,
     collector: OwnedFd,
 }
 
@@ -55,16 +55,19 @@ impl Logs {
     /// A handle to the service's end of its log socket, made now if it is not there.
     pub(crate) fn socket(&self, speaker: &Speaker) -> Result<OwnedFd, EngineError> {
         let failed = |error: std::io::Error| {
-            EngineError::system(format!("make the log socket of {}/{}", speaker.decky, speaker.service), error)
+            EngineError::system(
+                format!("make the log socket of {}/{}", speaker.decky, speaker.service),
+                error,
+            )
         };
-        self.inner().source(speaker).and_then(|source| source.handle.try_clone()).map_err(failed)
+        self.inner().source(speaker).and_then(|source| source.service.try_clone()).map_err(failed)
     }
 
     /// A way for the keeper itself to speak as the wire of a decky.
     pub(crate) fn wire(&self, speaker: Speaker) -> Option<Arc<dyn EventSink>> {
         let mut inner = self.inner();
-        let source = inner.source(&speaker).ok()?;
-        Some(Arc::clone(&source.service) as Arc<dyn EventSink>)
+        let socket = inner.source(&speaker).and_then(|source| source.service.try_clone()).ok()?;
+        Some(Arc::new(SocketSink::new(socket)))
     }
 
     /// Lets go of every log socket of a decky. What is under way is still read.
@@ -96,11 +99,6 @@ impl Logs {
         self.inner().collector.ended().try_clone_to_owned().ok()
     }
 
-    /// The collector's process.
-    pub(crate) fn pid(&self) -> u32 {
-        self.inner().collector.pid()
-    }
-
     /// Lets the collector write everything, and waits for its end.
     pub(crate) fn finish(&self) {
         let mut inner = self.inner();
@@ -115,17 +113,11 @@ impl Inner {
         match self.sources.entry((speaker.decky.clone(), speaker.service.clone())) {
             Entry::Occupied(there) => Ok(there.into_mut()),
             Entry::Vacant(vacant) => {
-                let (service, collector) = SocketSink::pair()?;
+                let (service, collector) =
+                    socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
                 self.collector.add(speaker, collector.as_fd()).map_err(std::io::Error::other)?;
-                let handle = service.as_fd().try_clone_to_owned()?;
-                let source = Source { speaker: speaker.clone(), service: Arc::new(service), handle, collector };
-                Ok(vacant.insert(source))
+                Ok(vacant.insert(Source { speaker: speaker.clone(), service, collector }))
             }
         }
     }
-}
-
-/// A borrowed descriptor, for callers that only have the trait.
-pub(crate) fn borrow(descriptor: &OwnedFd) -> BorrowedFd<'_> {
-    descriptor.as_fd()
 }

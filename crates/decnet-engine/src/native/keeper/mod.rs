@@ -9,6 +9,7 @@ mod fleet;
 mod ground;
 mod logs;
 mod members;
+mod observer;
 mod report;
 mod workers;
 
@@ -101,10 +102,9 @@ fn wait(listener: &UnixListener, signals: &SignalFd, fleet: &Fleet) -> Result<Wo
     ];
     polled.extend(fleet.sources().into_iter().map(|source| PollFd::new(source, PollFlags::POLLIN)));
     match poll(&mut polled, timeout) {
-        Ok(_) => Ok(Woken {
-            client: polled[0].any().unwrap_or(false),
-            signal: polled[1].any().unwrap_or(false),
-        }),
+        Ok(_) => {
+            Ok(Woken { client: polled[0].any().unwrap_or(false), signal: polled[1].any().unwrap_or(false) })
+        }
         Err(Errno::EINTR) => Ok(Woken { client: false, signal: false }),
         Err(error) => Err(EngineError::system("wait for events", error)),
     }

@@ -1,0 +1,164 @@
+//! One decky as the keeper holds it.
+
+use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use decnet_core::plan::Decky;
+use decnet_core::service::{Port, Transport};
+use decnet_fingerprint::Plain;
+use decnet_logging::event::Speaker;
+use decnet_net::{NetError, wire};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, setsockopt, socket, sockopt,
+};
+
+use crate::error::EngineError;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1024;
+/// A worker that lived this long is started again at once.
+const STEADY: Duration = Duration::from_secs(30);
+/// The longest wait before a worker is started again.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// A listening or bound socket of a decky.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) service: String,
+    pub(crate) port: Port,
+    pub(crate) socket: OwnedFd,
+}
+
+/// The decky's process.
+#[derive(Debug)]
+pub(crate) enum Worker {
+    /// Asked for; it has not said that it serves.
+    Starting { id: u64 },
+    /// It serves.
+    Serving { id: u64, pid: i32, since: Instant },
+    /// It ended, and is started again then.
+    Waiting { until: Instant },
+    /// It cannot be started.
+    Broken { reason: String },
+}
+
+/// A decky of the fleet.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) fleet: String,
+    pub(crate) decky: Decky,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) worker: Worker,
+    /// The user id of its worker.
+    pub(crate) user: u32,
+    pub(crate) restarts: u64,
+    /// How often in a row it ended young.
+    setbacks: u32,
+    pub(crate) last_end: Option<String>,
+}
+
+impl Member {
+    /// Opens its ports. To be called in the fleet's namespace, where its address is local.
+    pub(crate) fn open(fleet: &str, decky: Decky, user: u32) -> Result<Member, NetError> {
+        let mut slots = Vec::new();
+        for (service, port) in decky.open_ports() {
+            let socket = open_socket(decky.address, port).map_err(|error| {
+                NetError::system(format!("open port {port} of {} ({})", decky.name, service.slug), error)
+            })?;
+            slots.push(Slot { service: service.slug.clone(), port, socket });
+        }
+        Ok(Member {
+            fleet: fleet.to_owned(),
+            decky,
+            slots,
+            worker: Worker::Broken { reason: "not started yet".to_owned() },
+            user,
+            restarts: 0,
+            setbacks: 0,
+            last_end: None,
+        })
+    }
+
+    /// Who speaks on the log socket of one of its services.
+    pub(crate) fn speaker(&self, service: &str) -> Speaker {
+        Speaker {
+            fleet: self.fleet.clone(),
+            decky: self.decky.name.clone(),
+            hostname: self.decky.identity.names.hostname.clone(),
+            service: service.to_owned(),
+        }
+    }
+
+    /// As the wire knows it.
+    pub(crate) fn host(&self) -> wire::Host {
+        let mut open: Vec<(Transport, u16)> =
+            self.slots.iter().map(|slot| (slot.port.transport, slot.port.number)).collect();
+        open.sort_unstable();
+        wire::Host { address: self.decky.address, mac: self.decky.mac, open, persona: Box::new(Plain) }
+    }
+
+    /// The number of the worker that starts or serves.
+    pub(crate) fn worker_id(&self) -> Option<u64> {
+        match self.worker {
+            Worker::Starting { id } | Worker::Serving { id, .. } => Some(id),
+            Worker::Waiting { .. } | Worker::Broken { .. } => None,
+        }
+    }
+
+    /// Its worker ended: decides when it is started again.
+    pub(crate) fn ended(&mut self, how: String, now: Instant) {
+        let steady =
+            matches!(self.worker, Worker::Serving { since, .. } if now.duration_since(since) >= STEADY);
+        self.setbacks = if steady { 0 } else { self.setbacks + 1 };
+        // The first time at once: an intruder must not see a port close. Then slower and slower.
+        let wait = match self.setbacks {
+            0 | 1 => Duration::ZERO,
+            setbacks => Duration::from_millis(100).saturating_mul(1 << setbacks.min(10)).min(LONGEST_WAIT),
+        };
+        self.last_end = Some(how);
+        self.restarts += 1;
+        self.worker = Worker::Waiting { until: now + wait };
+    }
+}
+
+fn open_socket(address: Ipv4Addr, port: Port) -> nix::Result<OwnedFd> {
+    let kind = match port.transport {
+        Transport::Tcp => SockType::Stream,
+        Transport::Udp => SockType::Datagram,
+    };
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let descriptor = socket(AddressFamily::Inet, kind, flags, None)?;
+    setsockopt(&descriptor, sockopt::ReuseAddr, &true)?;
+    let [a, b, c, d] = address.octets();
+    bind(std::os::fd::AsRawFd::as_raw_fd(&descriptor), &SockaddrIn::new(a, b, c, d, port.number))?;
+    if port.transport == Transport::Tcp {
+        listen(&descriptor, Backlog::new(BACKLOG)?)?;
+    }
+    Ok(descriptor)
+}
+
+/// Opens the ports of several deckies, all or none.
+pub(crate) fn open_all(
+    fleet: &str,
+    deckies: impl IntoIterator<Item = (Decky, u32)>,
+) -> Result<Vec<Member>, NetError> {
+    deckies.into_iter().map(|(decky, user)| Member::open(fleet, decky, user)).collect()
+}
+
+/// Wraps a worker's end in words.
+pub(crate) fn end_in_words(signal: Option<i32>, code: Option<i32>) -> String {
+    match (signal.map(nix::sys::signal::Signal::try_from), code) {
+        (Some(Ok(signal)), _) => format!("ended by {signal}"),
+        (_, Some(code)) => format!("ended with exit code {code}"),
+        _ => "ended".to_owned(),
+    }
+}
+
+/// What a worker does when it reaches for a system call that leads out.
+pub(crate) const VIOLATION: i32 = nix::sys::signal::Signal::SIGSYS as i32;
+
+/// Turns a failed step into the engine's error.
+pub(crate) fn refused(message: impl Into<String>) -> EngineError {
+    EngineError::Keeper(crate::error::Refusal { message: message.into() })
+}

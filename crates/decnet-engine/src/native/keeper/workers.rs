@@ -1,0 +1,195 @@
+//! Starting workers and hearing of their ends.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::super::channel::{Channel, Received};
+use super::super::worker::Notice;
+use super::super::zygote::{News, Spawn};
+use super::ground::Zygote;
+use super::logs::Logs;
+use super::members::{Member, Worker, end_in_words};
+use super::report;
+use crate::error::EngineError;
+
+/// The zygote and the way by which workers say that they serve.
+#[derive(Debug)]
+pub(crate) struct Workers {
+    empty: PathBuf,
+    zygote: Zygote,
+    notices: Channel,
+    /// The workers' end; each gets a copy and closes it after its one word.
+    theirs: Channel,
+    next_id: u64,
+    /// What is known of how workers are held; told to the operator when it changes.
+    confinement: Option<super::super::sandbox::Confinement>,
+}
+
+/// What happened to a worker.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Happening {
+    /// It ended; with the signal, if one ended it.
+    Ended { decky: String, how: String, signal: Option<i32> },
+    /// All of them ended.
+    AllEnded,
+}
+
+impl Workers {
+    /// Starts the zygote.
+    pub(crate) fn start(empty: PathBuf) -> Result<Workers, EngineError> {
+        let (notices, theirs) =
+            Channel::pair().map_err(|error| EngineError::system("make the workers' channel", error))?;
+        let zygote = Zygote::start(&empty)?;
+        Ok(Workers { empty, zygote, notices, theirs, next_id: 1, confinement: None })
+    }
+
+    /// What to wait on.
+    pub(crate) fn sources(&self) -> [BorrowedFd<'_>; 2] {
+        [self.zygote.wake(), self.notices.as_fd()]
+    }
+
+    /// Asks for a member's worker.
+    pub(crate) fn spawn(&mut self, member: &mut Member, logs: &Logs) -> Result<(), EngineError> {
+        let failed = |error: std::io::Error| {
+            EngineError::system(format!("start the worker of {}", member.decky.name), error)
+        };
+        let services: Vec<String> =
+            member.decky.services.iter().map(|service| service.slug.clone()).collect();
+        let log_sockets: Vec<OwnedFd> =
+            services.iter().map(|service| logs.socket(&member.speaker(service))).collect::<Result<_, _>>()?;
+        let id = self.next_id;
+        self.next_id += 1;
+        let spawn = Spawn {
+            id,
+            user: member.user,
+            decky: member.decky.clone(),
+            logs: services,
+            sockets: member.slots.iter().map(|slot| (slot.service.clone(), slot.port)).collect(),
+        };
+        let mut descriptors: Vec<BorrowedFd<'_>> = vec![self.theirs.as_fd()];
+        descriptors.extend(log_sockets.iter().map(AsFd::as_fd));
+        descriptors.extend(member.slots.iter().map(|slot| slot.socket.as_fd()));
+        self.zygote.channel.send(&spawn, &descriptors).map_err(failed)?;
+        member.worker = Worker::Starting { id };
+        Ok(())
+    }
+
+    /// Takes in everything that is waiting to be heard.
+    pub(crate) fn attend(&mut self, members: &mut BTreeMap<String, Member>, now: Instant) -> Vec<Happening> {
+        let mut happenings = Vec::new();
+        self.hear_notices(members, now);
+        loop {
+            match self.zygote.channel.try_receive::<News>() {
+                Ok(Received::Message(News::Exited { pid, signal, code }, _)) => {
+                    // A worker that failed to start has said so; its word may still be waiting.
+                    self.hear_notices(members, now);
+                    let member = members.values_mut().find(
+                        |member| matches!(member.worker, Worker::Serving { pid: serving, .. } if serving == pid),
+                    );
+                    if let Some(member) = member {
+                        let how = end_in_words(signal, code);
+                        member.ended(how.clone(), now);
+                        happenings.push(Happening::Ended { decky: member.decky.name.clone(), how, signal });
+                    }
+                }
+                Ok(Received::Message(News::Refused { id, message }, _)) => {
+                    self.failed(members, id, message, now);
+                }
+                Ok(Received::Message(_, _)) => {}
+                Ok(Received::Empty) => break,
+                Ok(Received::End) | Err(_) => {
+                    self.start_again(members, now);
+                    happenings.push(Happening::AllEnded);
+                    break;
+                }
+            }
+        }
+        happenings
+    }
+
+    fn hear_notices(&mut self, members: &mut BTreeMap<String, Member>, now: Instant) {
+        while let Ok(Received::Message(notice, _)) = self.notices.try_receive::<Notice>() {
+            match notice {
+                Notice::Ready { id, pid, confinement } => {
+                    if self.confinement != Some(confinement) {
+                        self.confinement = Some(confinement);
+                        tell(confinement);
+                    }
+                    let member = members.values_mut().find(|member| member.worker_id() == Some(id));
+                    if let Some(member) = member {
+                        member.worker = Worker::Serving { id, pid, since: now };
+                    }
+                }
+                Notice::Failed { id, message } => self.failed(members, id, message, now),
+            }
+        }
+    }
+
+    fn failed(&self, members: &mut BTreeMap<String, Member>, id: u64, message: String, now: Instant) {
+        let member = members.values_mut().find(|member| member.worker_id() == Some(id));
+        if let Some(member) = member {
+            report::operator(&format!("{}: {message}", member.decky.name));
+            if member.restarts == 0 {
+                member.worker = Worker::Broken { reason: message };
+            } else {
+                member.ended(message, now);
+            }
+        }
+    }
+
+    fn start_again(&mut self, members: &mut BTreeMap<String, Member>, now: Instant) {
+        report::operator("the zygote ended; starting it and every worker again");
+        for member in members.values_mut() {
+            member.ended("the zygote ended".to_owned(), now);
+        }
+        match Zygote::start(&self.empty) {
+            Ok(zygote) => self.zygote = zygote,
+            Err(error) => report::operator(&error.to_string()),
+        }
+    }
+
+    /// Ends a member's worker. Its sockets stay with the keeper.
+    pub(crate) fn end(&self, member: &Member) {
+        // The number is one of the zygote's namespace; the keeper knows it under another.
+        if let Worker::Serving { pid, .. } = member.worker
+            && let Some(pid) = self.host_pids().get(&pid)
+        {
+            let _ = nix::sys::signal::kill(
+                nix::unistd::Pid::from_raw(pid.cast_signed()),
+                nix::sys::signal::Signal::SIGKILL,
+            );
+        }
+    }
+
+    /// The workers' process ids: in the zygote's namespace, and in ours.
+    pub(crate) fn host_pids(&self) -> BTreeMap<i32, u32> {
+        let zygote = self.zygote.pid();
+        let children =
+            std::fs::read_to_string(format!("/proc/{zygote}/task/{zygote}/children")).unwrap_or_default();
+        children
+            .split_whitespace()
+            .filter_map(|pid| pid.parse().ok())
+            .filter_map(|pid: u32| {
+                let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+                let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+                Some((line.split_whitespace().last()?.parse().ok()?, pid))
+            })
+            .collect()
+    }
+}
+
+/// Tells the operator what this kernel cannot do for the workers.
+fn tell(confinement: super::super::sandbox::Confinement) {
+    if !confinement.landlock {
+        report::operator(
+            "this kernel has no Landlock: workers are held by their empty read-only root and seccomp alone",
+        );
+    }
+    if !confinement.own_user {
+        report::operator(
+            "in a user namespace all workers share one user: seccomp and dumpable keep them apart",
+        );
+    }
+}
