@@ -7,7 +7,9 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+pub mod catalogue;
 pub mod diagnostic;
+pub mod facts;
 pub mod identity;
 pub mod plan;
 pub mod request;
@@ -17,7 +19,9 @@ pub mod state;
 pub mod suggest;
 
 pub use address::MacAddress;
+pub use catalogue::Catalogue;
 pub use diagnostic::{Diagnostic, Level, Origin, Spanned};
+pub use facts::HostFacts;
 pub use identity::Identity;
 pub use plan::{Decky, Plan};
 pub use request::Request;
