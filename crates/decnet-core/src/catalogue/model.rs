@@ -158,8 +158,6 @@ pub(crate) struct Row {
     pub(crate) installed: Option<(String, String)>,
     #[serde(default)]
     pub(crate) reboot_days: Option<(u64, u64)>,
-    #[serde(default)]
-    pub(crate) workstation: bool,
     /// Too old to be drawn; the user has to ask for its packet persona.
     #[serde(default)]
     pub(crate) only_by_persona: bool,

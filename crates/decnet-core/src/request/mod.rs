@@ -20,6 +20,7 @@
 //! assert_eq!(diagnostics[0].help.as_deref(), Some("did you mean `amount`?"));
 //! ```
 
+mod fleet;
 mod ini;
 mod line_index;
 mod schema;
@@ -32,7 +33,9 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Source, Spanned, sort_by_place};
 
+pub use fleet::FleetFlags;
 pub use section_name::LONGEST_NAME;
+pub(crate) use section_name::flaw;
 
 /// How a config file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -132,6 +135,8 @@ pub struct Group {
     pub mac: Option<Text>,
     /// Whether each member draws its services.
     pub randomize_services: Option<Text>,
+    /// Whether the members are numbered even where there is but one: `decky-01` of `-n 1`.
+    pub numbered: bool,
 }
 
 impl Group {
@@ -149,6 +154,7 @@ impl Group {
             hostname: None,
             mac: None,
             randomize_services: None,
+            numbered: false,
         }
     }
 }
