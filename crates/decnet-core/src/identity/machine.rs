@@ -37,11 +37,10 @@ pub(super) fn choose(catalogue: &Catalogue, claim: &Claim<'_>, draw: &mut Draw) 
     let rows_of = |slugs: &'static [String]| slugs.iter().filter_map(|slug| catalogue.row(slug));
 
     let variant = choose_variant(catalogue, claim, draw);
+    let wants_distro = claim.family == OsFamily::Linux && claim.distro_is_explicit;
     let mut at_home: Vec<&'static Row> = match variant {
         // An appliance, unless the user wants a distribution of his own.
-        Some(variant)
-            if !variant.rows.is_empty() && !(claim.family == OsFamily::Linux && claim.distro_is_explicit) =>
-        {
+        Some(variant) if !variant.rows.is_empty() && !wants_distro => {
             rows_of(&variant.rows).filter(|row| fits(row)).collect()
         }
         _ if claim.family == OsFamily::Linux => distro_row.into_iter().filter(|row| fits(row)).collect(),
