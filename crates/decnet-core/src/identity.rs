@@ -6,6 +6,12 @@
 //! time of the last boot is a pure function of the present ([`Identity::booted_at`]), because a real
 //! machine is rebooted now and then.
 
+pub(crate) mod derive;
+mod expand;
+mod machine;
+mod products;
+pub(crate) mod taken;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -161,7 +167,9 @@ pub struct Identity {
     pub times: Times,
     /// The variant of its archetype: "a", "b"; empty without an archetype.
     pub variant: String,
-    /// The product behind each component, by component name: "openssh", "httpd", "redis", "net-snmp", …
+    /// The product behind each service, by the service's slug ("ssh", "http", "redis", "snmp", …), and behind
+    /// components that are no service: "kernel", "openssl", "php", "shell", "python", "systemd", "webapp",
+    /// "containerd".
     pub products: BTreeMap<String, Product>,
     /// The account that the commonly sprayed credentials open, where the user set none:
     /// user name and password. ssh and telnet of linux and embedded deckies use it.

@@ -5,8 +5,8 @@ const LONGEST: usize = 64;
 
 /// The candidate nearest to `word`, if one is near enough to be a slip: at most a third of the word's
 /// letters (at least one, at most three) inserted, left out, replaced or swapped with a neighbour. Letter
-/// case and `-` against `_` do not count. Of equally near ones the first wins; `word` itself is never
-/// suggested.
+/// case and `-` against `_` do not count. Of equally near ones those with the same first
+/// letter come first (it is seldom mistyped), then the first wins; `word` itself is never suggested.
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = folded(word)?;
     let tolerance = (typed.len() / 3).clamp(1, 3);
@@ -15,7 +15,10 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .filter(|candidate| *candidate != word)
         .filter_map(|candidate| Some((distance(&typed, &folded(candidate)?), candidate)))
         .filter(|(distance, candidate)| *distance <= tolerance && *distance < candidate.chars().count())
-        .min_by_key(|(distance, _)| *distance)
+        .min_by_key(|(distance, candidate)| {
+            let initial = |text: &str| text.chars().next().map(|letter| letter.to_ascii_lowercase());
+            (*distance, initial(candidate) != initial(word))
+        })
         .map(|(_, candidate)| candidate)
 }
 
@@ -73,6 +76,11 @@ mod tests {
         ] {
             assert_eq!(closest(typed, KEYS), meant, "{typed}");
         }
+    }
+
+    #[test]
+    fn the_first_letter_breaks_a_tie() {
+        assert_eq!(closest("htp", ["ftp", "http"]), Some("http"));
     }
 
     #[test]

@@ -44,6 +44,7 @@
 //! | `config.toml-syntax`, `config.wrong-type`, `config.comma-in-item` | TOML |
 //! | `config.ini-syntax` | a line on which the INI reader and the line index disagree; never expected |
 
+mod fleet;
 mod ini;
 mod line_index;
 mod schema;
@@ -56,7 +57,9 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Source, Spanned, sort_by_place};
 
+pub use fleet::FleetFlags;
 pub use section_name::LONGEST_NAME;
+pub(crate) use section_name::flaw;
 
 /// How a config file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -156,6 +159,8 @@ pub struct Group {
     pub mac: Option<Text>,
     /// Whether each member draws its services.
     pub randomize_services: Option<Text>,
+    /// Whether the members are numbered even where there is but one: `decky-01` of `-n 1`.
+    pub numbered: bool,
 }
 
 impl Group {
@@ -173,6 +178,7 @@ impl Group {
             hostname: None,
             mac: None,
             randomize_services: None,
+            numbered: false,
         }
     }
 }

@@ -37,7 +37,7 @@ impl SectionName {
 }
 
 /// What is wrong with a name, as the second half of a sentence.
-fn flaw(name: &str) -> Option<String> {
+pub(crate) fn flaw(name: &str) -> Option<String> {
     let odd = name.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_'));
     if let Some(odd) = odd {
         return Some(format!("holds `{odd}`; a name is letters, digits, `-` and `_`"));
