@@ -38,7 +38,7 @@ const KEYS: &[PersonaKey] = &[
         aliases: &[],
         kind: KeyKind::Text,
         default: "the identity's host name",
-        doc: "The node's name.",
+        doc: "The node's name in every answer that shows it.",
     },
     PersonaKey {
         name: "security",

@@ -38,7 +38,7 @@ const KEYS: &[PersonaKey] = &[
         aliases: &[],
         kind: KeyKind::Text,
         default: "the default instance",
-        doc: "The name of the instance.",
+        doc: "The name of the instance in errors and `@@servicename`.",
     },
     PersonaKey {
         name: "users",
