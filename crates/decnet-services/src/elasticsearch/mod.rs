@@ -2,7 +2,7 @@
 
 use decnet_core::ServiceDescriptor;
 use decnet_core::identity::OsFamily;
-use decnet_core::service::Port;
+use decnet_core::service::{KeyKind, PersonaKey, Port};
 
 use crate::registry::Service;
 
@@ -11,11 +11,63 @@ pub static DESCRIPTOR: ServiceDescriptor = ServiceDescriptor {
     slug: "elasticsearch",
     role: "Elasticsearch REST API",
     ports: &[Port::tcp(9200)],
-    keys: &[],
+    keys: KEYS,
     families: &[OsFamily::Linux, OsFamily::Windows],
     yields: &[],
     narrow: None,
     image: None,
 };
+
+const KEYS: &[PersonaKey] = &[
+    PersonaKey {
+        name: "es_version",
+        aliases: &[],
+        kind: KeyKind::Text,
+        default: "the identity's Elasticsearch",
+        doc: "The release; it sets build, Lucene version, headers and error texts.",
+    },
+    PersonaKey {
+        name: "cluster_name",
+        aliases: &[],
+        kind: KeyKind::Text,
+        default: "drawn from the identity",
+        doc: "The cluster's name in every answer that shows it.",
+    },
+    PersonaKey {
+        name: "node_name",
+        aliases: &[],
+        kind: KeyKind::Text,
+        default: "the identity's host name",
+        doc: "The node's name in every answer that shows it.",
+    },
+    PersonaKey {
+        name: "security",
+        aliases: &[],
+        kind: KeyKind::OneOf(&["auto", "on", "off"]),
+        default: "auto: on from 8 on",
+        doc: "Whether a request without credentials is answered 401.",
+    },
+    PersonaKey {
+        name: "users",
+        aliases: &[],
+        kind: KeyKind::Credentials,
+        default: "nobody",
+        doc: "The accounts that may log in.",
+    },
+    PersonaKey {
+        name: "indices",
+        aliases: &[],
+        kind: KeyKind::List,
+        default: "a set made from the identity",
+        doc: "The indices that are listed and searched.",
+    },
+    PersonaKey {
+        name: "tls",
+        aliases: &[],
+        kind: KeyKind::OneOf(&["auto", "on", "off"]),
+        default: "auto: on from 8 on where security is on",
+        doc: "Whether 9200 speaks TLS.",
+    },
+];
 
 inventory::submit! { Service::described(&DESCRIPTOR) }

@@ -1,8 +1,8 @@
 //! POP3 mail access.
 
 use decnet_core::ServiceDescriptor;
-use decnet_core::identity::OsFamily;
-use decnet_core::service::Port;
+use decnet_core::identity::{Identity, OsFamily};
+use decnet_core::service::{KeyKind, PersonaKey, PersonaValues, Port, parse_bool};
 
 use crate::registry::Service;
 
@@ -11,11 +11,62 @@ pub static DESCRIPTOR: ServiceDescriptor = ServiceDescriptor {
     slug: "pop3",
     role: "POP3 mail access",
     ports: &[Port::tcp(110), Port::tls(995)],
-    keys: &[],
+    keys: KEYS,
     families: &[OsFamily::Linux, OsFamily::Windows, OsFamily::Bsd],
     yields: &[],
-    narrow: None,
+    narrow: Some(narrow),
     image: None,
 };
+
+const KEYS: &[PersonaKey] = &[
+    PersonaKey {
+        name: "pop3_banner",
+        aliases: &[],
+        kind: KeyKind::Text,
+        default: "the product's greeting",
+        doc: "The text of the +OK greeting, verbatim.",
+    },
+    PersonaKey {
+        name: "pop3_server",
+        aliases: &[],
+        kind: KeyKind::Text,
+        default: "the identity's POP3 server",
+        doc: "Product and release (dovecot, exchange, courier, cyrus) whose capabilities and texts are spoken.",
+    },
+    PersonaKey {
+        name: "users",
+        aliases: &[],
+        kind: KeyKind::Credentials,
+        default: "nobody",
+        doc: "The accounts that may log in.",
+    },
+    PersonaKey {
+        name: "mailbox",
+        aliases: &[],
+        kind: KeyKind::Text,
+        default: "a mailbox made from the identity",
+        doc: "Which set of mails an account that logs in finds.",
+    },
+    PersonaKey {
+        name: "plaintext",
+        aliases: &[],
+        kind: KeyKind::OneOf(&["auto", "allow", "deny"]),
+        default: "auto: the release's",
+        doc: "Whether a password is accepted before TLS.",
+    },
+    PersonaKey {
+        name: "tls",
+        aliases: &[],
+        kind: KeyKind::Boolean,
+        default: "yes",
+        doc: "Whether STLS is offered and 995 is open.",
+    },
+];
+
+/// Without TLS the port that starts with it is closed.
+fn narrow(_: &Identity, persona: &PersonaValues) -> Vec<Port> {
+    let tls = persona.get("tls").and_then(|value| parse_bool(value)).unwrap_or(true);
+    DESCRIPTOR.ports.iter().copied().filter(|port| tls || !port.tls).collect()
+}
 
 inventory::submit! { Service::described(&DESCRIPTOR) }

@@ -2,7 +2,7 @@
 
 use decnet_core::ServiceDescriptor;
 use decnet_core::identity::OsFamily;
-use decnet_core::service::Port;
+use decnet_core::service::{KeyKind, PersonaKey, Port};
 
 use crate::registry::Service;
 
@@ -11,11 +11,56 @@ pub static DESCRIPTOR: ServiceDescriptor = ServiceDescriptor {
     slug: "postgres",
     role: "PostgreSQL",
     ports: &[Port::tcp(5432)],
-    keys: &[],
+    keys: KEYS,
     families: &[OsFamily::Linux, OsFamily::Windows, OsFamily::Bsd],
     yields: &[],
     narrow: None,
     image: None,
 };
+
+const KEYS: &[PersonaKey] = &[
+    PersonaKey {
+        name: "pg_version",
+        aliases: &[],
+        kind: KeyKind::Text,
+        default: "the identity's PostgreSQL",
+        doc: "The `server_version`; it selects source lines in errors, parameters and authentication.",
+    },
+    PersonaKey {
+        name: "users",
+        aliases: &[],
+        kind: KeyKind::Credentials,
+        default: "nobody",
+        doc: "The roles that may log in.",
+    },
+    PersonaKey {
+        name: "databases",
+        aliases: &[],
+        kind: KeyKind::List,
+        default: "a set made from the identity",
+        doc: "The databases that exist; every other is error 3D000.",
+    },
+    PersonaKey {
+        name: "auth",
+        aliases: &[],
+        kind: KeyKind::OneOf(&["auto", "md5", "scram", "password"]),
+        default: "auto: scram from 14 on, md5 before",
+        doc: "The authentication that a client is asked for.",
+    },
+    PersonaKey {
+        name: "hba",
+        aliases: &[],
+        kind: KeyKind::Text,
+        default: "every host may try",
+        doc: "The text of the 28000 refusal with which every client is turned away.",
+    },
+    PersonaKey {
+        name: "tls",
+        aliases: &[],
+        kind: KeyKind::Boolean,
+        default: "yes on Debian and Ubuntu, no elsewhere",
+        doc: "Whether an SSLRequest is answered S or N.",
+    },
+];
 
 inventory::submit! { Service::described(&DESCRIPTOR) }
