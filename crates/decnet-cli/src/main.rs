@@ -1,2 +1,58 @@
-//! decnet
-fn main() {}
+//! `decnet`: arguments in, one call, rendering out.
+
+mod arguments;
+mod commands;
+mod config;
+mod diagnostics;
+mod failure;
+mod output;
+mod progress;
+mod table;
+mod terminal;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use failure::Failure;
+use output::Outcome;
+use terminal::Terminal;
+
+fn main() -> ExitCode {
+    // The engine's own processes are this binary as well; they are no commands and have no help.
+    let mut words = std::env::args_os().skip(1).peekable();
+    if words.next_if(|word| word == "internal").is_some() {
+        return ExitCode::from(decnet_engine::native::internal::run(words));
+    }
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // Help and version are no failures; clap prints them and knows their exit codes.
+        Err(error) => error.exit(),
+    };
+    let terminal = Terminal::new(&arguments.global);
+    let done = run(&arguments, &terminal).and_then(|outcome| terminal.render(&outcome));
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            terminal.fail(&failure);
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Outcome, Failure> {
+    let state = arguments.global.state_dir();
+    match &arguments.command {
+        Command::Deploy(deploy) => commands::deploy::run(deploy, &state, terminal),
+        Command::Lab(lab) => commands::lab::run(lab, arguments.global.state_dir.as_deref(), terminal),
+        Command::Status => commands::status::run(&state),
+        Command::Teardown(teardown) => commands::teardown::run(teardown, &state),
+        Command::Services => Ok(commands::catalogue::services()),
+        Command::Archetypes => Ok(commands::catalogue::archetypes()),
+        Command::Distros => Ok(commands::catalogue::distros()),
+        Command::Validate(validate) => commands::validate::run(validate, terminal),
+        Command::Events(events) => commands::events::run(events, &state, terminal),
+        Command::Completions { shell } => commands::generate::completions(*shell),
+        Command::Man { directory } => commands::generate::man(directory.as_deref()),
+    }
+}

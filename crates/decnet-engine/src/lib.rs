@@ -6,6 +6,7 @@
 
 pub mod engine;
 pub mod error;
+pub mod lab;
 pub mod native;
 pub mod preflight;
 mod process;

@@ -49,3 +49,8 @@ pub fn native(plan: &Plan) -> Result<(), EngineError> {
     }
     servers(plan)
 }
+
+/// Whether this process may do everything.
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}

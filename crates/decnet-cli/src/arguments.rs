@@ -1,0 +1,219 @@
+//! The command line, as clap reads it. Help, completions and man pages are made from these definitions.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Fills a LAN with fake machines: whoever touches one is an intruder, and every step is recorded.
+#[derive(Debug, Parser)]
+#[command(name = "decnet", version, about, long_about = None, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Tables for people, or JSON for programs
+    #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Human)]
+    pub(crate) output: OutputFormat,
+    /// Where the deployment is remembered [default: /var/lib/decnet for root, else $XDG_STATE_HOME/decnet]
+    #[arg(long, global = true, env = "DECNET_STATE_DIR", value_name = "DIRECTORY")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// Say more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+impl Global {
+    /// The state directory of this user.
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        if let Some(directory) = &self.state_dir {
+            return directory.clone();
+        }
+        if decnet_engine::preflight::is_root() {
+            return PathBuf::from("/var/lib/decnet");
+        }
+        // The XDG base directory specification: an unset, empty or relative value counts as unset.
+        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_else(|| PathBuf::from("."));
+        std::env::var_os("XDG_STATE_HOME")
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+            .unwrap_or_else(|| home.join(".local/state"))
+            .join("decnet")
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Put a fleet of deckies on the LAN, or change the one that is there
+    Deploy(Box<Deploy>),
+    /// Try a fleet in a private LAN inside this machine, as its attacker
+    Lab(Box<Lab>),
+    /// What really runs
+    Status,
+    /// Take the fleet away
+    Teardown(Teardown),
+    /// The services a decky can offer
+    Services,
+    /// The roles a decky can have
+    Archetypes,
+    /// The distributions a decky can be built on
+    Distros,
+    /// Check a config file; every problem in one run
+    Validate(Validate),
+    /// Read what was trapped
+    Events(Events),
+    /// Print a shell's completion script
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write the pages of all commands to a directory
+    Man {
+        /// Where to write them
+        #[arg(long, value_name = "DIRECTORY")]
+        directory: Option<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// One machine
+    #[default]
+    Unihost,
+    /// A Docker Swarm
+    Swarm,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Deploy {
+    /// One machine or a Docker Swarm
+    #[arg(long, short, value_enum, default_value_t)]
+    pub(crate) mode: Mode,
+    /// How many deckies; required without --config
+    #[arg(long, short = 'n', value_name = "NUMBER")]
+    pub(crate) deckies: Option<String>,
+    /// The network interface of this machine [default: that of the default route]
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) interface: Option<String>,
+    /// The LAN, as CIDR [default: that of the interface]
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) subnet: Option<String>,
+    /// The LAN's gateway [default: that of the default route]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) gateway: Option<String>,
+    /// The first address to assign
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) ip_start: Option<String>,
+    /// Services of every decky, by comma; see `decnet services`
+    #[arg(long, value_name = "LIST")]
+    pub(crate) services: Option<String>,
+    /// One to three services for each decky, drawn by chance
+    #[arg(long)]
+    pub(crate) randomize_services: bool,
+    /// Distributions, by comma, cycled over the deckies; see `decnet distros`
+    #[arg(long, value_name = "LIST")]
+    pub(crate) distro: Option<String>,
+    /// A distribution for each decky, drawn by chance
+    #[arg(long)]
+    pub(crate) randomize_distros: bool,
+    /// A role: services, operating system and distributions at once; see `decnet archetypes`
+    #[arg(long, short, value_name = "ROLE")]
+    pub(crate) archetype: Option<String>,
+    /// A syslog server: host:port, udp://host:port, tcp://host:port or tls://host:port
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) log_target: Option<String>,
+    /// A file of RFC 5424 lines
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log_file: Option<String>,
+    /// One MAC address for all deckies, for Wi-Fi
+    #[arg(long)]
+    pub(crate) ipvlan: bool,
+    /// Resolve everything and write the compose file, but start nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Where a dry run writes the compose file and its build contexts
+    #[arg(long, value_name = "DIRECTORY", default_value = "decnet-dry-run", requires = "dry_run")]
+    pub(crate) compose_dir: PathBuf,
+    /// Build every image anew
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// A config file, INI or TOML
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// What runs the fleet: auto, docker or native
+    #[arg(long, value_name = "ENGINE")]
+    pub(crate) engine: Option<String>,
+    /// The number everything is drawn from; the same one gives the same plan
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) seed: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lab {
+    #[command(flatten)]
+    pub(crate) deploy: Deploy,
+    /// Visit every open port of the fleet once, without any tool of this machine
+    #[arg(long, conflicts_with = "attack")]
+    pub(crate) visit: bool,
+    /// The attacker's command; a shell when there is none
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) attack: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Teardown {
+    /// Everything
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// One decky; the rest stays
+    #[arg(long, value_name = "NAME")]
+    pub(crate) id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// The config file, INI or TOML
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// Go on as events come
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Only these deckies
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) decky: Vec<String>,
+    /// Only these services
+    #[arg(long, value_name = "SLUG", value_delimiter = ',')]
+    pub(crate) service: Vec<String>,
+    /// Only these sources: addresses or networks
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
+    pub(crate) src: Vec<String>,
+    /// Only these kinds, such as auth.attempt, or auth for all auth.*
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub(crate) kind: Vec<String>,
+    /// Only since then: 10m, 2h, 3d, a date or a time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only this conversation
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+    /// Another file of events: JSON lines, or RFC 5424 lines
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}

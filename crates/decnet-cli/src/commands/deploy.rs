@@ -1,0 +1,237 @@
+//! `decnet deploy`.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use decnet_core::diagnostic::{has_errors, sort_by_place};
+use decnet_core::plan::EngineChoice;
+use decnet_core::state::{self, State, StateDir};
+use decnet_core::{Diagnostic, HostFacts, Plan, Request, ResolveOptions, resolve};
+use decnet_engine::native::NativeEngine;
+use decnet_engine::{Converged, Engine, preflight};
+use decnet_logging::target;
+use decnet_net::facts;
+use decnet_net::probe::{ArpProber, Prober};
+use serde::Serialize;
+
+use super::catalogue_of_all;
+use super::plan_view::{plan_line, plan_table};
+use crate::arguments::{Deploy, Mode};
+use crate::config;
+use crate::failure::Failure;
+use crate::output::{Outcome, Report, json};
+use crate::terminal::Terminal;
+
+/// How long a log target may take to answer before the deployment goes on without its answer.
+const TARGET_PATIENCE: Duration = Duration::from_secs(2);
+/// Rounds of asking the LAN for taken addresses: each round moves deckies away from those that answered.
+const PROBE_ROUNDS: usize = 16;
+
+/// Deploys, or shows what would be deployed.
+pub(crate) fn run(arguments: &Deploy, state: &Path, terminal: &Terminal) -> Result<Outcome, Failure> {
+    if arguments.dry_run {
+        return dry_run(arguments, terminal);
+    }
+    Ok(Outcome::done(deploy(arguments, state, terminal)?))
+}
+
+/// A finished deployment.
+#[derive(Serialize)]
+pub(crate) struct Deployed {
+    engine: &'static str,
+    pub(crate) plan: Plan,
+    changes: Converged,
+    diagnostics: Vec<Diagnostic>,
+    warnings: Vec<String>,
+}
+
+/// Makes the fleet real, on the network of the calling thread.
+pub(crate) fn deploy(arguments: &Deploy, path: &Path, terminal: &Terminal) -> Result<Deployed, Failure> {
+    if arguments.mode == Mode::Swarm {
+        return Err(Failure::Failed(
+            "swarm mode is not in this version; deploy with --mode unihost".to_owned(),
+        ));
+    }
+    let (request, mut found) = config::request(arguments)?;
+    let directory = StateDir::open(path)?;
+    let previous = directory.load()?;
+    let seed = previous.as_ref().map_or_else(fresh_seed, |state| Ok(state.plan.seed))?;
+    let mut host = host_facts(&request)?;
+    let options = ResolveOptions { seed, previous: previous.as_ref().map(|state| &state.plan) };
+    let engine = NativeEngine::new(path);
+    // Ours that are up answer for themselves; they are no conflict.
+    let ours: Vec<Ipv4Addr> = match (&previous, engine.is_running()) {
+        (Some(state), true) => state.plan.deckies.iter().map(|decky| decky.address).collect(),
+        _ => Vec::new(),
+    };
+    let (plan, more) = settle(&request, &mut host, &options, &ours, !has_errors(&found))?;
+    found.extend(more);
+    sort_by_place(&mut found);
+    let Some(plan) = plan.filter(|_| !has_errors(&found)) else { return Err(Failure::Request(found)) };
+    terminal.diagnose(&found);
+    choose_engine(plan.engine, terminal)?;
+    preflight::native(&plan)?;
+    let warnings = probe_log_target(&plan, terminal);
+
+    // Before anything is made, so that a crash leaves a state by which teardown finds it.
+    let mut state = State::new(plan.clone(), state::Engine::Native);
+    directory.save(&state)?;
+    let mut bar = terminal.bar();
+    let converged = engine.converge(&plan, &mut |step| bar.step(step));
+    bar.clear();
+    let changes = match converged {
+        Ok(changes) => changes,
+        Err(error) => {
+            // The engine went back to what was; so does the state.
+            match &previous {
+                Some(previous) => directory.save(previous)?,
+                None => directory.remove()?,
+            }
+            return Err(error.into());
+        }
+    };
+    state.settled = true;
+    directory.save(&state)?;
+    Ok(Deployed { engine: "native", plan, changes, diagnostics: found, warnings })
+}
+
+/// Resolves, asks the LAN whether the addresses are free, and resolves again without those that are not.
+fn settle(
+    request: &Request,
+    host: &mut HostFacts,
+    options: &ResolveOptions<'_>,
+    ours: &[Ipv4Addr],
+    sound: bool,
+) -> Result<(Option<Plan>, Vec<Diagnostic>), Failure> {
+    let catalogue = catalogue_of_all();
+    for _ in 0..PROBE_ROUNDS {
+        let (plan, found) = resolve(request, host, &catalogue, options);
+        let (true, Some(planned)) = (sound, &plan) else { return Ok((plan, found)) };
+        let Some(interface) = &planned.network.interface else { return Ok((plan, found)) };
+        let candidates: Vec<Ipv4Addr> = planned
+            .deckies
+            .iter()
+            .map(|decky| decky.address)
+            .filter(|address| !ours.contains(address))
+            .collect();
+        let taken = ArpProber::new(interface).in_use(&candidates)?;
+        if taken.is_subset(&host.in_use) {
+            return Ok((plan, found));
+        }
+        host.in_use.extend(taken);
+    }
+    Err(Failure::Failed(
+        "the LAN keeps answering for every address tried; give a free range with --ip-start".to_owned(),
+    ))
+}
+
+/// What this machine's network is, as far as the request does not say it.
+fn host_facts(request: &Request) -> Result<HostFacts, Failure> {
+    let general = &request.general;
+    let named = general.interface.as_ref().map(|name| name.value.as_str());
+    let nic = facts::nic(named)?;
+    Ok(HostFacts {
+        interface: Some(nic.name),
+        subnet: nic.address.map(|address| address.trunc()),
+        gateway: nic.gateway,
+        address: nic.address.map(|address| address.addr()),
+        in_use: Default::default(),
+        wireless: nic.wireless,
+    })
+}
+
+/// The native engine is the one there is; a wish for another is answered.
+fn choose_engine(wish: EngineChoice, terminal: &Terminal) -> Result<(), Failure> {
+    match wish {
+        EngineChoice::Native => Ok(()),
+        EngineChoice::Auto => {
+            if terminal.verbose() > 0 {
+                terminal.note("engine: native");
+            }
+            Ok(())
+        }
+        EngineChoice::Docker => {
+            Err(Failure::Failed("this version has no Docker engine; deploy with --engine native".to_owned()))
+        }
+    }
+}
+
+/// Asks the log target whether it is there. A silent one stops nothing.
+fn probe_log_target(plan: &Plan, terminal: &Terminal) -> Vec<String> {
+    let Some(log_target) = &plan.logging.target else { return Vec::new() };
+    let probe = target::probe(log_target, TARGET_PATIENCE);
+    let warnings: Vec<String> = probe.warning(false).into_iter().collect();
+    for warning in &warnings {
+        terminal.warn(warning);
+    }
+    warnings
+}
+
+/// A number for a fleet that was given none, from the kernel.
+fn fresh_seed() -> Result<u64, Failure> {
+    let entropy = decnet_services::entropy::Entropy::system();
+    let entropy = entropy.map_err(|_| Failure::Failed("the system has no randomness to give".to_owned()))?;
+    // Small enough to be typed again.
+    Ok(u64::from_be_bytes(entropy.bytes()) % 1_000_000_000_000)
+}
+
+#[derive(Serialize)]
+struct DryRun {
+    plan: Plan,
+    compose_file: PathBuf,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// Resolves and renders; needs no rights, no Docker and, with a subnet, no NIC.
+fn dry_run(arguments: &Deploy, terminal: &Terminal) -> Result<Outcome, Failure> {
+    let (request, mut found) = config::request(arguments)?;
+    // A NIC that cannot be found is no reason to stop: the resolver says what is missing then.
+    let host = match &request.general.net {
+        Some(_) => HostFacts::default(),
+        None => host_facts(&request).unwrap_or_default(),
+    };
+    let options = ResolveOptions::seeded(fresh_seed()?);
+    let (plan, more) = resolve(&request, &host, &catalogue_of_all(), &options);
+    found.extend(more);
+    sort_by_place(&mut found);
+    let Some(plan) = plan.filter(|_| !has_errors(&found)) else { return Err(Failure::Request(found)) };
+    terminal.diagnose(&found);
+    let compose_file = super::compose::write(&plan, &arguments.compose_dir)?;
+    Ok(Outcome::done(DryRun { plan, compose_file, diagnostics: found }))
+}
+
+impl Report for DryRun {
+    fn json(&self) -> Option<serde_json::Result<String>> {
+        json(self)
+    }
+
+    fn human(&self) -> String {
+        format!(
+            "{}{}\nthe compose file is {}; nothing was started\n",
+            plan_table(&self.plan),
+            plan_line(&self.plan),
+            self.compose_file.display()
+        )
+    }
+}
+
+impl Report for Deployed {
+    fn json(&self) -> Option<serde_json::Result<String>> {
+        json(self)
+    }
+
+    fn human(&self) -> String {
+        let Converged { started, restarted, stopped, unchanged } = &self.changes;
+        format!(
+            "{}{}\n{} engine: {} started, {} replaced, {} stopped, {} unchanged\n",
+            plan_table(&self.plan),
+            plan_line(&self.plan),
+            self.engine,
+            started.len(),
+            restarted.len(),
+            stopped.len(),
+            unchanged.len()
+        )
+    }
+}

@@ -1,0 +1,79 @@
+//! `decnet teardown`.
+
+use std::path::Path;
+
+use decnet_core::state::{self, StateDir};
+use decnet_engine::native::NativeEngine;
+use decnet_engine::{Engine, Scope};
+use serde::Serialize;
+
+use crate::arguments::Teardown;
+use crate::failure::{Failure, exit};
+use crate::output::{Outcome, Report, json};
+
+#[derive(Serialize)]
+struct TornDown {
+    removed: Vec<String>,
+    problems: Vec<String>,
+}
+
+/// Takes the fleet, or one decky, away.
+pub(crate) fn run(arguments: &Teardown, path: &Path) -> Result<Outcome, Failure> {
+    if !path.exists() {
+        return Ok(Outcome::done(TornDown { removed: Vec::new(), problems: Vec::new() }));
+    }
+    let directory = StateDir::open(path)?;
+    let state = directory.load()?;
+    let engine = NativeEngine::new(path);
+    let Some(mut state) = state else {
+        // Without a state there may still be a keeper: one that a crash left.
+        let problems = engine.teardown(&Scope::All)?;
+        directory.remove()?;
+        return Ok(Outcome::done(TornDown { removed: Vec::new(), problems }));
+    };
+    if state.engine == state::Engine::Docker {
+        return Err(Failure::Failed(
+            "this version has no Docker engine to take the fleet away with".to_owned(),
+        ));
+    }
+    let known: Vec<String> = state.plan.deckies.iter().map(|decky| decky.name.clone()).collect();
+    let (removed, problems) = match &arguments.id {
+        None => {
+            let problems = engine.teardown(&Scope::All)?;
+            directory.remove()?;
+            (known, problems)
+        }
+        Some(name) => {
+            if !known.contains(name) {
+                return Err(Failure::Usage(format!(
+                    "there is no decky `{name}`; there are {}",
+                    known.join(", ")
+                )));
+            }
+            let problems = engine.teardown(&Scope::Deckies(vec![name.clone()]))?;
+            state.plan.deckies.retain(|decky| decky.name != *name);
+            directory.save(&state)?;
+            (vec![name.clone()], problems)
+        }
+    };
+    let code = if problems.is_empty() { exit::DONE } else { exit::PARTLY };
+    Ok(Outcome::done(TornDown { removed, problems }).with_code(code))
+}
+
+impl Report for TornDown {
+    fn json(&self) -> Option<serde_json::Result<String>> {
+        json(self)
+    }
+
+    fn human(&self) -> String {
+        let mut text = match self.removed.as_slice() {
+            [] => "nothing was deployed\n".to_owned(),
+            [one] => format!("{one} is gone\n"),
+            all => format!("{} deckies are gone\n", all.len()),
+        };
+        for problem in &self.problems {
+            text.push_str(&format!("left behind: {problem}\n"));
+        }
+        text
+    }
+}

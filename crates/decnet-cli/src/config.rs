@@ -1,0 +1,99 @@
+//! From the command line and a config file to a request.
+
+use std::path::Path;
+
+use decnet_core::diagnostic::{Origin, Source, Spanned};
+use decnet_core::request::{FleetFlags, Format, read};
+use decnet_core::{Diagnostic, Request};
+
+use crate::arguments::Deploy;
+use crate::failure::Failure;
+
+/// Reads a config file. What is wrong with its text is in the diagnostics.
+pub(crate) fn read_file(path: &Path) -> Result<(Request, Vec<Diagnostic>), Failure> {
+    let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+    let name = path.display().to_string();
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        Failure::Usage(format!("{name}:{line}: the file is not UTF-8; save it as UTF-8"))
+    })?;
+    Ok(read(&Source::new(name, text), Format::of_path(path)))
+}
+
+/// What `decnet deploy` was asked for.
+pub(crate) fn request(deploy: &Deploy) -> Result<(Request, Vec<Diagnostic>), Failure> {
+    let (mut request, mut found) = match &deploy.config {
+        Some(path) => {
+            let (request, mut found) = read_file(path)?;
+            found.extend(flags_that_lose(deploy, &request));
+            (request, found)
+        }
+        None => (fleet(deploy)?, Vec::new()),
+    };
+    // These flags win over the config.
+    let flag = |name: &'static str, value: &Option<String>| {
+        value.as_ref().map(|value| Spanned::new(value.clone(), Origin::Flag(name)))
+    };
+    let general = &mut request.general;
+    for (place, value) in [
+        (&mut general.net, flag("--subnet", &deploy.subnet)),
+        (&mut general.gw, flag("--gateway", &deploy.gateway)),
+        (&mut general.interface, flag("--interface", &deploy.interface)),
+        (&mut general.log_target, flag("--log-target", &deploy.log_target)),
+        (&mut general.log_file, flag("--log-file", &deploy.log_file)),
+        (&mut general.engine, flag("--engine", &deploy.engine)),
+        (&mut general.seed, flag("--seed", &deploy.seed)),
+        (&mut general.ipvlan, flag("--ipvlan", &deploy.ipvlan.then(|| "yes".to_owned()))),
+        (&mut request.ip_start, flag("--ip-start", &deploy.ip_start)),
+    ] {
+        if value.is_some() {
+            *place = value;
+        }
+    }
+    found.shrink_to_fit();
+    Ok((request, found))
+}
+
+fn fleet(deploy: &Deploy) -> Result<Request, Failure> {
+    let Some(deckies) = deploy.deckies.clone() else {
+        return Err(Failure::Usage("how many deckies? give --deckies NUMBER, or --config FILE".to_owned()));
+    };
+    if deploy.services.is_none() && deploy.archetype.is_none() && !deploy.randomize_services {
+        return Err(Failure::Usage(
+            "what shall they offer? give --services, --archetype or --randomize-services".to_owned(),
+        ));
+    }
+    Ok(Request::fleet(FleetFlags {
+        deckies,
+        services: deploy.services.clone(),
+        randomize_services: deploy.randomize_services,
+        distro: deploy.distro.clone(),
+        randomize_distros: deploy.randomize_distros,
+        archetype: deploy.archetype.clone(),
+    }))
+}
+
+/// Flags that describe deckies say nothing beside a config, which describes its own: an error, not silence.
+fn flags_that_lose(deploy: &Deploy, request: &Request) -> Vec<Diagnostic> {
+    let given = [
+        ("--deckies", deploy.deckies.is_some()),
+        ("--services", deploy.services.is_some()),
+        ("--randomize-services", deploy.randomize_services),
+        ("--distro", deploy.distro.is_some()),
+        ("--randomize-distros", deploy.randomize_distros),
+        ("--archetype", deploy.archetype.is_some()),
+    ];
+    let losing = given.into_iter().filter(|(_, given)| *given);
+    losing
+        .map(|(flag, _)| {
+            let message = "the config says which deckies there are, so this flag would do nothing";
+            let mut diagnostic = Diagnostic::error("flag.config-wins", Origin::Flag(flag), message)
+                .help("take the flag away, or write it into the config's sections");
+            if let Some(group) = request.groups.first() {
+                diagnostic = diagnostic.related(group.name.origin.clone(), "the config's first decoy");
+            }
+            diagnostic
+        })
+        .collect()
+}
