@@ -8,6 +8,8 @@
 pub mod registry;
 
 #[cfg(feature = "servers")]
+pub mod asn1;
+#[cfg(feature = "servers")]
 pub mod clock;
 #[cfg(feature = "servers")]
 pub mod connection;
