@@ -1,4 +1,5 @@
 //! From requests to plans.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
 
 mod support;
 
@@ -343,6 +344,18 @@ fn a_redeploy_keeps_what_was_there() {
 }
 
 #[test]
+fn another_role_keeps_the_address_and_no_more() {
+    let first = plan("[a]\nservices = ssh\n[b]\nservices = ssh\n");
+    let options = ResolveOptions { seed: 1, previous: Some(&first) };
+    let (second, _) = ini_with("[b]\narchetype = printer\n", &facts(), &options);
+    let (old, new) = (first.decky("b").unwrap(), &second.unwrap().deckies[0]);
+    assert_eq!(new.address, old.address);
+    assert_eq!(new.identity.seed, old.identity.seed);
+    assert_ne!(new.mac, old.mac, "no printer has the card of a server");
+    assert_ne!(new.identity.names.hostname, old.identity.names.hostname);
+}
+
+#[test]
 fn custom_services_are_services() {
     let plan = plan(
         "[custom-scada]\nbinary = registry.lan/scada:2\nexec = /run --name \"a b\"\nports = 9999, 9998/udp\n\
@@ -376,8 +389,7 @@ fn two_hundred_deckies_look_different() {
 }
 
 #[test]
-fn an_empty_service_list_of_products_is_never_seen() {
-    // Every service on every family, coherent or not, has a product.
+fn every_service_has_a_product_on_every_family() {
     for family in OsFamily::ALL {
         for service in &support::SERVICES {
             let (plan, _) = ini(&format!("[a]\nservices = {}\nnmap_os = {family}\n", service.slug));

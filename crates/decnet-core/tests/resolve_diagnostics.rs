@@ -1,4 +1,5 @@
 //! What is wrong with a request is found in one run, with its place and a stable code.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
 
 mod support;
 
@@ -233,6 +234,8 @@ fn mac_addresses() {
         "Brother",
         "",
     );
+    let text = "[general]\nipvlan = yes\n[a]\nservices = ssh\nmac = 00:1b:21:00:00:01\n";
+    warning(text, "mac.ipvlan", "5:7", "00:1b:21:00:00:01", "");
     let (plan, found) = ini("[a]\nservices = ssh\nmac = 52:54:00:11:22:33\n");
     assert!(plan.is_some() && !found.iter().any(|one| one.code == "mac.local"), "{found:?}");
 }

@@ -1,4 +1,5 @@
 //! What holds for every request.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
 
 mod support;
 

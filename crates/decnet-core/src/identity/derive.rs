@@ -367,15 +367,16 @@ fn choose_account(
     let split =
         |entry: &str| entry.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()));
     if let Some(kept) = previous.and_then(|previous| previous.identity.weak_account.as_ref()) {
-        let entry = list.iter().find(|entry| split(entry).as_ref() == Some(kept));
+        let same = |entry: &&String| entry.split_once(':') == Some((&kept.0, &kept.1));
+        let entry = list.iter().find(same);
         if entry.is_some_and(|entry| taken.account(entry)) {
             return Some(kept.clone());
         }
     }
     let start = draw.below(list.len() as u64) as usize;
-    let turned = list.iter().cycle().skip(start).take(list.len());
-    let free = turned.into_iter().find(|entry| taken.account(entry));
-    free.or_else(|| list.get(start)).and_then(|entry| split(entry))
+    // When each has been given away, a second decky has the one that it drew.
+    let entry = taken.next_account(family, list, start);
+    entry.or_else(|| list.get(start).map(String::as_str)).and_then(split)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use crate::address::MacAddress;
 use crate::seed::Draw;
 
+const DIGITS: &str = "0123456789";
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const ALPHANUMERIC: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const HEX: &str = "0123456789abcdef";
@@ -34,7 +35,7 @@ pub(super) fn hostname(pattern: &str, words: &Words<'_>, draw: &mut Draw) -> Str
                 rest = tail;
             }
             ('?', _) => {
-                name.push_str(&draw.text(ALPHANUMERIC, 1));
+                name.push(letter(ALPHANUMERIC, draw));
                 rest = after;
             }
             _ => {
@@ -70,16 +71,23 @@ fn placeholder(key: &str, words: &Words<'_>, draw: &mut Draw) -> String {
     }
 }
 
+/// One letter of an ASCII alphabet. A byte is enough: what it lacks in evenness nobody can measure in the
+/// few letters of a name.
+fn letter(alphabet: &str, draw: &mut Draw) -> char {
+    let [byte] = draw.bytes();
+    char::from(alphabet.as_bytes()[usize::from(byte) % alphabet.len()])
+}
+
 /// Fills in a serial number pattern.
 pub(super) fn serial(pattern: &str, draw: &mut Draw) -> String {
     pattern
         .chars()
         .map(|symbol| match symbol {
-            '#' => draw.text("0123456789", 1),
-            '?' => draw.text(ALPHANUMERIC, 1),
-            '@' => draw.text(UPPER, 1),
-            'x' => draw.text(HEX, 1),
-            other => other.to_string(),
+            '#' => letter(DIGITS, draw),
+            '?' => letter(ALPHANUMERIC, draw),
+            '@' => letter(UPPER, draw),
+            'x' => letter(HEX, draw),
+            other => other,
         })
         .collect()
 }

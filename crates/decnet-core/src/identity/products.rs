@@ -81,3 +81,69 @@ fn mix(number: u64, component: &str) -> u64 {
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The families that have a coherent persona for each service.
+    const COHERENT: [(&str, &str); 25] = [
+        ("ssh", "LWBEC"),
+        ("http", "LWBEC"),
+        ("ftp", "LWBE"),
+        ("tftp", "LWBEC"),
+        ("smb", "LWBE"),
+        ("rdp", "LWB"),
+        ("telnet", "LWBEC"),
+        ("vnc", "LWBE"),
+        ("smtp", "LWBE"),
+        ("imap", "LWB"),
+        ("pop3", "LWB"),
+        ("ldap", "LWB"),
+        ("llmnr", "LWBE"),
+        ("mysql", "LWBE"),
+        ("postgres", "LWB"),
+        ("mssql", "LW"),
+        ("mongodb", "LWB"),
+        ("redis", "LWBE"),
+        ("elasticsearch", "LW"),
+        ("mqtt", "LWBE"),
+        ("snmp", "LWBEC"),
+        ("sip", "LWBEC"),
+        ("k8s", "L"),
+        ("docker_api", "LW"),
+        ("conpot", "E"),
+    ];
+
+    #[test]
+    fn a_coherent_service_never_borrows_from_linux() {
+        let catalogue = Catalogue::builtin([]);
+        for row in &catalogue.tables().rows {
+            let family = row.family();
+            let letter = match family {
+                OsFamily::Linux => continue,
+                OsFamily::Windows => 'W',
+                OsFamily::Bsd => 'B',
+                OsFamily::Embedded => 'E',
+                OsFamily::Cisco => 'C',
+            };
+            for (slug, _) in COHERENT.iter().filter(|(_, families)| families.contains(letter)) {
+                let key = if *slug == "pop3" { "imap" } else { slug };
+                let own =
+                    row.products.contains_key(key) || catalogue.family(family).products.contains_key(key);
+                assert!(own, "{}: {slug}", row.slug);
+            }
+        }
+    }
+
+    #[test]
+    fn a_component_is_chosen_on_its_own() {
+        let choices = ["a 1", "a 2", "b 3"].map(|text| ProductChoice::try_from(text.to_owned()).unwrap());
+        assert_eq!(pick(&choices, Some("b"), 17).unwrap().version, "3");
+        assert!(pick(&choices, Some("c"), 17).is_some(), "a preference that nothing meets is none");
+        assert!(pick(&[], None, 17).is_none());
+        let seen: std::collections::BTreeSet<u64> = (0..64).map(|number| mix(number, "ssh") % 3).collect();
+        assert_eq!(seen.len(), 3);
+        assert_ne!(mix(1, "ssh"), mix(1, "http"));
+    }
+}

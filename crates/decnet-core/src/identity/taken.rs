@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::OsFamily;
 use crate::address::MacAddress;
 
 /// A NetBIOS computer name has at most so many characters (RFC 1001 section 14.1, less the suffix octet).
@@ -15,6 +16,8 @@ pub(crate) struct Taken {
     macs: HashSet<u64>,
     serials: HashSet<String>,
     accounts: HashSet<&'static str>,
+    /// Families whose list of accounts is used up.
+    exhausted: HashSet<OsFamily>,
 }
 
 /// A MAC address as a number, so that neighbours can be seen.
@@ -79,6 +82,24 @@ impl Taken {
     /// Takes `user:password`. False if a decky has it.
     pub(crate) fn account(&mut self, account: &'static str) -> bool {
         self.accounts.insert(account)
+    }
+
+    /// Takes the first free one of a family's accounts, from place `start` on and around.
+    pub(crate) fn next_account(
+        &mut self,
+        family: OsFamily,
+        list: &'static [String],
+        start: usize,
+    ) -> Option<&'static str> {
+        if self.exhausted.contains(&family) {
+            return None;
+        }
+        let (before, from) = list.split_at(start.min(list.len()));
+        let free = from.iter().chain(before).map(String::as_str).find(|entry| self.accounts.insert(entry));
+        if free.is_none() {
+            self.exhausted.insert(family);
+        }
+        free
     }
 }
 

@@ -22,13 +22,14 @@ pub(super) fn choose(
         .iter()
         .map(|member| {
             let cycle = |list: &[&'static Distro], at: usize| list[at % list.len().max(1)];
-            match &groups[member.group].distros {
+            let group = &groups[member.group];
+            match &group.distros {
                 Distros::Listed(list) => cycle(list, member.index),
                 Distros::Random => {
                     decky_seed(root, &member.name).draw(&["distro"]).pick(all).unwrap_or(&all[0])
                 }
                 Distros::Cycled(list) => {
-                    let before = member.previous.map(|before| before.distro.as_str());
+                    let before = member.same_before(group).map(|before| before.distro.as_str());
                     let kept = list.iter().copied().find(|distro| Some(distro.slug.as_str()) == before);
                     kept.unwrap_or_else(|| cycle(list, member.group + member.index))
                 }

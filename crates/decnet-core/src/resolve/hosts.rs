@@ -8,6 +8,7 @@ use crate::catalogue::Catalogue;
 use crate::diagnostic::{Diagnostic, Origin};
 use crate::identity::taken::{NETBIOS_LENGTH, Taken};
 use crate::identity::{Identity, OsFamily};
+use crate::plan::Attachment;
 use crate::request::Text;
 
 /// A host name of the user's.
@@ -111,6 +112,7 @@ pub(super) fn mac(text: &Text, diagnostics: &mut Vec<Diagnostic>) -> Option<MacA
 pub(super) fn reserve(
     groups: &[Group<'_>],
     catalogue: &Catalogue,
+    attachment: Option<Attachment>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Taken {
     let mut taken = Taken::default();
@@ -148,6 +150,11 @@ pub(super) fn reserve(
             } else {
                 // Neighbours are the user's own wish here.
                 let _ = taken.exact_mac(mac);
+            }
+            if attachment == Some(Attachment::Ipvlan) {
+                let message =
+                    format!("mac {mac} of `{}` is not seen: with ipvlan all have the NIC's", group.name());
+                diagnostics.push(Diagnostic::warning("mac.ipvlan", text.origin.clone(), message));
             }
             let is_virtual = catalogue.nic(mac).is_some_and(|nic| nic.is_virtual);
             if is_virtual && matches!(group.family, OsFamily::Embedded | OsFamily::Cisco) {

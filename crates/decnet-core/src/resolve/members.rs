@@ -14,8 +14,17 @@ pub(super) struct Member<'p> {
     pub(super) group: usize,
     /// Its place in the group, from 0.
     pub(super) index: usize,
-    /// The decky of that name, group and archetype in the plan before.
+    /// The decky of that name in the plan before.
     pub(super) previous: Option<&'p Decky>,
+}
+
+impl<'p> Member<'p> {
+    /// The decky of that name in the plan before, if it had the same role.
+    pub(super) fn same_before(&self, group: &Group<'_>) -> Option<&'p Decky> {
+        let archetype = group.archetype.map(|archetype| archetype.slug.as_str());
+        self.previous
+            .filter(|before| before.group == group.name() && before.archetype.as_deref() == archetype)
+    }
 }
 
 /// All of them.
@@ -52,12 +61,9 @@ pub(super) fn expand<'p>(
         .unwrap_or_default();
     let mut list: Vec<Member<'p>> = Vec::new();
     for (at, group) in groups.iter().enumerate() {
-        let archetype = group.archetype.map(|archetype| archetype.slug.as_str());
         for index in 0..group.amount {
             let name = member_name(group, index);
-            let same =
-                |decky: &&'p Decky| decky.group == group.name() && decky.archetype.as_deref() == archetype;
-            let previous = before.get(name.as_str()).copied().filter(same);
+            let previous = before.get(name.as_str()).copied();
             list.push(Member { name, group: at, index, previous });
         }
     }

@@ -114,7 +114,8 @@ fn build(
     let personas = personas::resolve(&request.personas, &groups, &members, &slugs, &known, diagnostics);
     customs::warn_unused(&request.customs, &slugs, diagnostics);
 
-    let mut taken = hosts::reserve(&groups, catalogue, diagnostics);
+    let attachment = general.network.as_ref().map(|network| network.attachment);
+    let mut taken = hosts::reserve(&groups, catalogue, attachment, diagnostics);
     let addresses = addresses::assign(&groups, &members, &general, facts, previous.is_some(), diagnostics);
 
     let site = Site::new(catalogue, root, general.domain.clone());

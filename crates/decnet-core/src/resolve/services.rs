@@ -61,7 +61,8 @@ pub(super) fn choose(
         chosen[at] = match &group.services {
             Services::Fixed(slugs) => slugs.clone(),
             Services::Random => {
-                let before = member.previous.filter(|before| before.identity.os.family == group.family);
+                let before =
+                    member.same_before(group).filter(|before| before.identity.os.family == group.family);
                 let before = before.map(|before| before.services.iter().map(|service| service.slug.as_str()));
                 let mut draw = decky_seed(root, &member.name).draw(&["services"]);
                 random.set(group.family, known.catalogue, before, &mut draw)
