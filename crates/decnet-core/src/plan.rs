@@ -257,7 +257,7 @@ pub struct Plan {
     /// Services of the user's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub custom_services: Vec<CustomService>,
-    /// The deckies, sorted by name.
+    /// The deckies, sorted by name, a number at its end as a number: `web-99` before `web-100`.
     pub deckies: Vec<Decky>,
 }
 

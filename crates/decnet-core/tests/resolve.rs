@@ -44,7 +44,7 @@ fn the_command_line_numbers_its_deckies() {
     assert_eq!(names(&fleet(services("1"), 1)), ["decky-01"]);
     assert_eq!(names(&fleet(services("2"), 1)), ["decky-01", "decky-02"]);
     assert_eq!(fleet(services("120"), 1).deckies[119].name, "decky-120");
-    assert_eq!(fleet(services("120"), 1).deckies[0].name, "decky-001");
+    assert_eq!(fleet(services("120"), 1).deckies[0].name, "decky-01");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the user asked for, with the place of every value.
 //!
 //! Values are kept as text: a config file in INI, one in TOML and the command line all give the same
-//! request, and one place ([`crate::resolve`]) judges it.
+//! request, and one place ([`mod@crate::resolve`]) judges it.
 //!
 //! [`read`] makes a request of a config file. What is wrong with the file's form is found here, what is
 //! wrong with the values is found there; both report everything in one run.

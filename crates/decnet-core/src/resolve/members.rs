@@ -1,5 +1,6 @@
 //! The deckies of each group, and their names.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -42,13 +43,24 @@ impl Members<'_> {
     }
 }
 
+/// The order of names in which `web-2` stands before `web-10` and `web-99` before `web-100`.
+pub(super) fn by_name(a: &str, b: &str) -> Ordering {
+    // Numbers too long for a machine word count as 0 and are compared as text, below.
+    fn key(name: &str) -> (&str, u64) {
+        let head = name.trim_end_matches(|letter: char| letter.is_ascii_digit()).len();
+        let (head, number) = name.split_at(head);
+        (head, number.parse().unwrap_or_default())
+    }
+    key(a).cmp(&key(b)).then_with(|| a.cmp(b))
+}
+
 /// The name of a member: the group's own for a single decky, else with a number of two digits or more.
 fn member_name(group: &Group<'_>, index: usize) -> String {
     if group.amount == 1 && !group.section.numbered {
         return group.name().to_owned();
     }
-    let width = group.amount.to_string().len().max(2);
-    format!("{}-{:0width$}", group.name(), index + 1)
+    // The width does not depend on the amount: a group that grows past 99 must not rename its members.
+    format!("{}-{:02}", group.name(), index + 1)
 }
 
 pub(super) fn expand<'p>(
@@ -70,8 +82,8 @@ pub(super) fn expand<'p>(
     check_names(groups, &list, diagnostics);
     let mut order: Vec<usize> = (0..list.len()).collect();
     order.sort_by(|&a, &b| {
-        let key = |at: usize| (list[at].previous.is_none(), list[at].name.as_str(), at);
-        key(a).cmp(&key(b))
+        let (a, b): (&Member<'_>, &Member<'_>) = (&list[a], &list[b]);
+        a.previous.is_none().cmp(&b.previous.is_none()).then_with(|| by_name(&a.name, &b.name))
     });
     Members { list, order }
 }
@@ -134,5 +146,17 @@ fn check_names(groups: &[Group<'_>], list: &[Member<'_>], diagnostics: &mut Vec<
                     .help("call one of them otherwise"),
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_compared_as_numbers() {
+        let mut names = ["web-100", "web", "web-11", "db-2", "web-099", "web-99", "web-2"];
+        names.sort_by(|a, b| by_name(a, b));
+        assert_eq!(names, ["db-2", "web", "web-2", "web-11", "web-099", "web-99", "web-100"]);
     }
 }

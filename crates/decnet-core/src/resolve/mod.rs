@@ -177,7 +177,7 @@ fn build(
             services,
         });
     }
-    deckies.sort_by(|a, b| a.name.cmp(&b.name));
+    deckies.sort_by(|a: &Decky, b: &Decky| members::by_name(&a.name, &b.name));
     let fleet: String = root.bytes()[..4].iter().map(|byte| format!("{byte:02x}")).collect();
     Some(Plan {
         version: VERSION,
