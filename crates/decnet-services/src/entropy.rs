@@ -21,17 +21,18 @@ impl std::fmt::Debug for Generator {
 }
 
 impl Entropy {
-    /// Seeded from the operating system.
+    /// Seeded from the operating system. Not by the TLS library's generator: that one gathers jitter for
+    /// some ten milliseconds in every new process, which is most of what starting a decky costs.
     ///
     /// # Errors
     /// The system has no randomness to give.
-    pub fn system() -> Result<Entropy, aws_lc_rs::error::Unspecified> {
-        let mut number = [0u8; 8];
-        let mut more = [0u8; 32];
-        aws_lc_rs::rand::fill(&mut number)?;
-        aws_lc_rs::rand::fill(&mut more)?;
+    pub fn system() -> Result<Entropy, getrandom::Error> {
+        let mut bytes = [0u8; 40];
+        getrandom::fill(&mut bytes)?;
+        let (number, more) = bytes.split_at(8);
+        let number = number.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
         let hex: String = more.iter().map(|byte| format!("{byte:02x}")).collect();
-        let draw = Seed::from_number(u64::from_be_bytes(number)).draw(&["entropy", &hex]);
+        let draw = Seed::from_number(number).draw(&["entropy", &hex]);
         Ok(Entropy(Mutex::new(Generator(draw))))
     }
 

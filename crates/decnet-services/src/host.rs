@@ -28,7 +28,7 @@ impl Host {
     ///
     /// # Errors
     /// The system has no randomness to give.
-    pub fn new(decky: Decky) -> Result<Arc<Host>, aws_lc_rs::error::Unspecified> {
+    pub fn new(decky: Decky) -> Result<Arc<Host>, getrandom::Error> {
         let clock = Clock::system(decky.identity.times.clock_offset_ms);
         Ok(Arc::new(Host { decky, clock, entropy: Entropy::system()?, limits: Limits::default() }))
     }

@@ -90,8 +90,9 @@ impl NativeEngine {
         let mut stream = UnixStream::connect(self.run.control_socket()).map_err(silent)?;
         stream.set_read_timeout(Some(SILENCE)).map_err(silent)?;
         stream.set_write_timeout(Some(SILENCE)).map_err(silent)?;
-        serde_json::to_writer(&mut stream, request).map_err(|error| silent(error.into()))?;
-        stream.write_all(b"\n").map_err(silent)?;
+        let mut question = serde_json::to_vec(request).map_err(|error| silent(error.into()))?;
+        question.push(b'\n');
+        stream.write_all(&question).map_err(silent)?;
         for line in BufReader::new(stream).lines() {
             match serde_json::from_str(&line.map_err(silent)?).map_err(|error| silent(error.into()))? {
                 Answer::Progress(step) => progress(step),

@@ -65,10 +65,9 @@ pub(crate) enum News {
     },
 }
 
-/// The zygote's life. Its channel is its standard input.
+/// The zygote's life. Its channel is its standard input, and the only thing that ties it to the keeper: a
+/// parent-death signal would follow the thread that started it, which is gone by now.
 pub(crate) fn run(empty: &Path) -> u8 {
-    // The process ends with its keeper even if the channel should stay open somewhere.
-    let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
     let Ok(channel) = std::io::stdin().as_fd().try_clone_to_owned() else { return 1 };
     let channel = Channel::new(channel);
     match prepare(empty) {
