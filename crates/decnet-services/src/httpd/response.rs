@@ -35,7 +35,7 @@ pub enum Closing {
 }
 
 /// Goes on with the connection after the response: protocol upgrades.
-pub type Takeover = Box<dyn FnOnce(Prefixed<Box<dyn Stream>>) -> Conversation<'static> + Send>;
+pub type Takeover = Box<dyn FnOnce(Prefixed<Box<dyn Stream>>) -> Conversation<'static> + Send + Sync>;
 
 /// A response.
 pub struct Response {
@@ -59,6 +59,8 @@ pub struct Response {
     pub delay: Duration,
     /// Another `Server` than the profile's: `Some(None)` for none at all.
     pub server: Option<Option<Cow<'static, str>>>,
+    /// Another order of the fields than the profile's.
+    pub layout: Option<&'static [Slot]>,
     /// Whether only the body goes out, as to a client of HTTP/0.9 whose request came to nothing.
     pub simple: bool,
     /// What follows on the same connection.
@@ -92,6 +94,7 @@ impl Response {
             length_hidden_from_head: false,
             delay: Duration::ZERO,
             server: None,
+            layout: None,
             simple: false,
             takeover: None,
         }
@@ -202,12 +205,13 @@ fn write_head(
         out.extend(value.bytes().map(|byte| if byte == b'\r' || byte == b'\n' { b' ' } else { byte }));
         out.extend_from_slice(b"\r\n");
     };
+    let layout = response.layout.unwrap_or(profile.layout);
     let named = |name: &str| {
-        profile.layout.iter().any(|slot| matches!(slot, Slot::Named(slot) if slot.eq_ignore_ascii_case(name)))
+        layout.iter().any(|slot| matches!(slot, Slot::Named(slot) if slot.eq_ignore_ascii_case(name)))
     };
     let asks = request.is_some_and(|request| request.lists("connection", "keep-alive"));
     let style = profile.keep_alive.style;
-    for slot in profile.layout {
+    for slot in layout {
         match slot {
             Slot::Server => {
                 if let Some(server) = response.server.as_ref().unwrap_or(&profile.server) {
