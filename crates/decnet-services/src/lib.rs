@@ -31,6 +31,12 @@ pub mod session;
 #[doc(hidden)]
 pub mod testing;
 
+// What several services share.
+#[cfg(feature = "servers")]
+pub mod httpd;
+#[cfg(feature = "servers")]
+pub mod tls;
+
 // The services, one folder each.
 pub mod conpot;
 pub mod docker_api;

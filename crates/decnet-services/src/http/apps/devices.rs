@@ -1,0 +1,169 @@
+//! The pages of a printer and of a router: status for everybody, settings behind a login.
+
+use decnet_core::identity::OsFamily;
+
+use super::{Answer, HEX, Visit, fill};
+use crate::httpd::Response;
+
+const PRINTER: &str = include_str!("../pages/printer.html");
+const ROUTER: &str = include_str!("../pages/router.html");
+
+fn page(visit: &Visit<'_>, status: u16, body: String) -> Answer {
+    Answer::Page(
+        Response::new(status, "text/html", body).with("Cache-Control", "no-cache").after(visit.working()),
+    )
+}
+
+/// Days, hours and minutes since the device was switched on.
+fn uptime(visit: &Visit<'_>) -> String {
+    let seconds = visit.host.uptime();
+    format!("{} days, {:02}:{:02}", seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60)
+}
+
+fn mac(visit: &Visit<'_>) -> String {
+    visit.host.decky.mac.to_string().to_ascii_uppercase()
+}
+
+/// A counter that has grown by some pages every day since the device was installed.
+fn pages_printed(visit: &Visit<'_>) -> i64 {
+    let mut draw = visit.identity().draw(&["http", "page counter"]);
+    let daily = draw.between(8, 160) as i64;
+    let days = (visit.host.clock.seconds() - visit.identity().times.installed).max(0) / 86_400;
+    daily * days + draw.below(200) as i64
+}
+
+pub(super) fn printer(visit: &Visit<'_>) -> Answer {
+    let brother = visit.identity().hardware.vendor.starts_with("Brother");
+    let home = if brother { "/general/status.html" } else { "/hp/device/DeviceStatus/Index" };
+    let path = visit.path();
+    let toner = {
+        let mut draw = visit.identity().draw(&["http", "toner"]);
+        let life = draw.between(1200, 6000) as i64;
+        100 - (pages_printed(visit) % life) * 95 / life
+    };
+    let mut notice = String::new();
+    let mut delay = None;
+    if visit.request.method == "POST" {
+        let form = visit.form();
+        // Brother's field is named after the page's number; others have plain names.
+        let password = form
+            .parts
+            .iter()
+            .find(|part| {
+                part.file_name.is_none()
+                    && (part.name.starts_with(b"B") || part.name.to_ascii_lowercase().ends_with(b"password"))
+            })
+            .map(|part| part.value.clone());
+        if let Some(password) = password {
+            visit.refuse(b"admin", &password);
+            notice = "<p class=\"error\">The password is incorrect.</p>".to_owned();
+            delay = Some(visit.thinking());
+        }
+    }
+    let known = [
+        home,
+        "/",
+        "/index.html",
+        "/general/information.html",
+        "/general/status.html",
+        "/hp/device/InternalPages/Index",
+        "/hp/device/SignIn/Index",
+        "/admin/password.html",
+        "/net/net/net.html",
+    ];
+    if !known.contains(&path) {
+        return Answer::Error(404);
+    }
+    if path == "/" {
+        return Answer::Page(Response::bare(301).with("Location", format!("{}{home}", visit.origin())));
+    }
+    let (hardware, names) = (&visit.identity().hardware, &visit.identity().names);
+    let body = fill(
+        PRINTER,
+        &[
+            ("vendor", &hardware.vendor),
+            ("model", &hardware.model),
+            ("serial", &hardware.serial),
+            ("firmware", &visit.identity().os.version),
+            ("host", &names.hostname),
+            ("address", &visit.host.decky.address.to_string()),
+            ("mac", &mac(visit)),
+            ("toner", &toner.clamp(3, 100).to_string()),
+            ("pages", &pages_printed(visit).to_string()),
+            ("notice", &notice),
+            ("action", path),
+        ],
+    );
+    match page(visit, 200, body) {
+        Answer::Page(response) => {
+            let delay = delay.unwrap_or(response.delay);
+            Answer::Page(response.after(delay))
+        }
+        other => other,
+    }
+}
+
+pub(super) fn router(visit: &Visit<'_>) -> Answer {
+    if visit.identity().os.family == OsFamily::Cisco {
+        // IOS asks for the privileged password before it says anything.
+        let body = "<HTML><HEAD><TITLE>Authorization Required</TITLE></HEAD><BODY><H1>Authorization Required</H1>Browser not authentication-capable or authentication failed.</BODY></HTML>\r\n\r\n";
+        let tried = visit.request.field("authorization").is_some();
+        return Answer::Page(
+            Response::new(401, "text/html", body)
+                .with("WWW-Authenticate", "Basic realm=\"level_15_access\"")
+                .with("Accept-Ranges", "none")
+                .after(if tried { visit.thinking() } else { visit.working() }),
+        );
+    }
+    let path = visit.path();
+    let mut notice = String::new();
+    let mut delay = visit.working();
+    if visit.request.method == "POST" {
+        let form = visit.form();
+        let get = |names: &[&str]| names.iter().find_map(|name| form.bytes(name)).map(<[u8]>::to_vec);
+        let name = get(&["luci_username", "username", "user", "login"]);
+        let password = get(&["luci_password", "password", "passwd", "pass", "psd"]);
+        if name.is_some() || password.is_some() {
+            visit.refuse(&name.unwrap_or_default(), &password.unwrap_or_default());
+            notice = "<div class=\"alert-message warning\"><p>Invalid username and/or password! Please try again.</p></div>".to_owned();
+            delay = visit.thinking();
+        }
+    }
+    match path {
+        "/" | "/index.html" => {
+            // A page that sends the browser on, as OpenWrt has it.
+            let body = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.1//EN\" \"http://www.w3.org/TR/xhtml11/DTD/xhtml11.dtd\">\n<html xmlns=\"http://www.w3.org/1999/xhtml\">\n\t<head>\n\t\t<meta http-equiv=\"Cache-Control\" content=\"no-cache, no-store, must-revalidate\" />\n\t\t<meta http-equiv=\"Pragma\" content=\"no-cache\" />\n\t\t<meta http-equiv=\"Expires\" content=\"0\" />\n\t\t<meta http-equiv=\"refresh\" content=\"0; URL=cgi-bin/luci/\" />\n\t</head>\n\t<body style=\"background-color: white\">\n\t\t<a style=\"color: black; font-family: arial, helvetica, sans-serif;\" href=\"cgi-bin/luci/\">LuCI - Lua Configuration Interface</a>\n\t</body>\n</html>\n";
+            visit.file("luci index", "text/html", body)
+        }
+        "/cgi-bin/luci"
+        | "/cgi-bin/luci/"
+        | "/cgi-bin/luci/admin"
+        | "/cgi-bin/luci/admin/"
+        | "/cgi-bin/luci/admin/status/overview" => {
+            let hardware = &visit.identity().hardware;
+            let body = fill(
+                ROUTER,
+                &[
+                    ("host", &visit.identity().names.hostname),
+                    ("model", &hardware.model),
+                    ("vendor", &hardware.vendor),
+                    ("firmware", &visit.identity().os.version),
+                    ("uptime", &uptime(visit)),
+                    ("notice", &notice),
+                    ("session", &visit.host.entropy.text(HEX, 32)),
+                ],
+            );
+            Answer::Page(
+                Response::new(403, "text/html", body)
+                    .with("Cache-Control", "no-cache")
+                    .with("Expires", "0")
+                    .with("X-LuCI-Login-Required", "yes")
+                    .with("X-Frame-Options", "SAMEORIGIN")
+                    .with("X-XSS-Protection", "1; mode=block")
+                    .with("X-Content-Type-Options", "nosniff")
+                    .after(delay),
+            )
+        }
+        _ => Answer::Error(404),
+    }
+}

@@ -1,0 +1,125 @@
+//! Outlook on the web of Exchange 2016 and 2019.
+
+use super::{Answer, HEX, Visit, fill};
+use crate::httpd::Response;
+
+/// Builds as `X-OWA-Version` shows them.
+const RELEASES: &[&str] =
+    &["15.1.2507.35", "15.1.2507.39", "15.2.1118.40", "15.2.1258.28", "15.2.1544.11", "15.2.1544.14"];
+const LOGIN: &str = include_str!("../pages/owa.html");
+
+fn marked(visit: &Visit<'_>, response: Response) -> Response {
+    let raw: String = visit.host.entropy.text(HEX, 32);
+    let id = format!("{}-{}-{}-{}-{}", &raw[..8], &raw[8..12], &raw[12..16], &raw[16..20], &raw[20..]);
+    let response = response.with("request-id", id);
+    response.with("X-FEServer", visit.identity().names.netbios.clone())
+}
+
+fn redirect(visit: &Visit<'_>, to: &str) -> Answer {
+    let body = format!(
+        "<html><head><title>Object moved</title></head><body>\r\n<h2>Object moved to <a href=\"{}\">here</a>.</h2>\r\n</body></html>\r\n",
+        crate::http::products::escape(to)
+    );
+    Answer::Page(marked(
+        visit,
+        Response::new(302, "text/html; charset=utf-8", body)
+            .with("Cache-Control", "private")
+            .with("Location", to)
+            .after(visit.working()),
+    ))
+}
+
+pub(super) fn answer(visit: &Visit<'_>) -> Answer {
+    let path = visit.path().to_ascii_lowercase();
+    let origin = visit.origin();
+    let version = visit.version(RELEASES);
+    match path.as_str() {
+        "/" => redirect(visit, &format!("{origin}/owa/")),
+        "/owa" => Answer::Redirect(301, format!("{origin}/owa/")),
+        "/ecp" => Answer::Redirect(301, format!("{origin}/ecp/")),
+        "/owa/" => redirect(
+            visit,
+            &format!(
+                "{origin}/owa/auth/logon.aspx?url={}%2fowa%2f&reason=0",
+                origin.replace(':', "%3a").replace('/', "%2f")
+            ),
+        ),
+        "/ecp/" | "/ecp/default.aspx" => redirect(
+            visit,
+            &format!(
+                "{origin}/owa/auth/logon.aspx?url={}%2fecp%2f&reason=0",
+                origin.replace(':', "%3a").replace('/', "%2f")
+            ),
+        ),
+        "/owa/auth/logon.aspx" => {
+            let failed = visit.request.query_value("reason").is_some_and(|reason| reason == "2");
+            let notice = if failed {
+                "<div id=\"signInErrorDiv\" class=\"signInError\" role=\"alert\" tabIndex=\"0\">The user name or password you entered isn't correct. Try entering it again.</div>"
+            } else {
+                ""
+            };
+            let asset = version.rsplit_once('.').map_or(version.as_str(), |(head, _)| head);
+            let body = fill(LOGIN, &[("asset", asset), ("origin", &origin), ("notice", notice)]);
+            Answer::Page(marked(
+                visit,
+                Response::new(200, "text/html; charset=utf-8", body)
+                    .with("Cache-Control", "no-cache, no-store")
+                    .with("Pragma", "no-cache")
+                    .with("Expires", "-1")
+                    .with("X-OWA-Version", version)
+                    .with("X-Frame-Options", "SAMEORIGIN")
+                    .after(visit.working()),
+            ))
+        }
+        "/owa/auth.owa" => {
+            let form = visit.form();
+            let name = form.bytes("username").unwrap_or_default();
+            visit.refuse(name, form.bytes("password").unwrap_or_default());
+            let to = format!(
+                "{origin}/owa/auth/logon.aspx?url={}%2fowa%2f&reason=2",
+                origin.replace(':', "%3a").replace('/', "%2f")
+            );
+            match redirect(visit, &to) {
+                Answer::Page(response) => {
+                    Answer::Page(response.with("X-OWA-Version", version).after(visit.thinking()))
+                }
+                other => other,
+            }
+        }
+        "/owa/healthcheck.htm" | "/ews/healthcheck.htm" | "/ecp/healthcheck.htm" => {
+            let body = format!("200 OK<br/>{}", visit.identity().names.fqdn.to_ascii_uppercase());
+            Answer::Page(marked(visit, Response::new(200, "text/html", body)))
+        }
+        "/favicon.ico" => redirect(visit, &format!("{origin}/owa/favicon.ico")),
+        _ if path.starts_with("/autodiscover/autodiscover.json") && visit.request.target.contains('@') => {
+            // The builds shown have the fix of ProxyShell.
+            Answer::Page(marked(visit, Response::new(400, "text/html", "").after(visit.working())))
+        }
+        _ if [
+            "/autodiscover/",
+            "/ews/",
+            "/rpc/",
+            "/mapi/",
+            "/oab/",
+            "/microsoft-server-activesync",
+            "/powershell",
+        ]
+        .iter()
+        .any(|root| path.starts_with(root.trim_end_matches('/'))) =>
+        {
+            let response = Response::new(401, "text/plain", "")
+                .with("WWW-Authenticate", "Negotiate")
+                .with("WWW-Authenticate", "NTLM");
+            let response = if path.starts_with("/microsoft-server") || path.starts_with("/autodiscover") {
+                response.with(
+                    "WWW-Authenticate",
+                    format!("Basic realm=\"{}\"", visit.request.host.as_deref().unwrap_or_default()),
+                )
+            } else {
+                response
+            };
+            Answer::Page(marked(visit, response.after(visit.working())))
+        }
+        _ => Answer::Error(404),
+    }
+}
