@@ -140,8 +140,6 @@ pub(crate) enum Live {
     EngineTime,
     /// snmpEngineBoots.
     EngineBoots,
-    /// Seconds since boot as an INTEGER.
-    UptimeSeconds,
 }
 
 impl Live {
@@ -169,9 +167,6 @@ impl Live {
             Live::Stat(index) => Value::Counter32(moment.stats.get(index)),
             Live::EngineTime => Value::Integer(moment.engine_time()),
             Live::EngineBoots => Value::Integer(moment.boots),
-            Live::UptimeSeconds => {
-                Value::Integer(i32::try_from(moment.uptime.max(0) / 1_000_000).unwrap_or(i32::MAX))
-            }
         }
     }
 }
