@@ -7,7 +7,12 @@
 //!
 //! Nothing here writes an object that changes the machine: snmpd carries out what is SET, and a
 //! privileged one takes interfaces down when asked to.
-#![allow(clippy::disallowed_methods, reason = "a test is where the real clients are started")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test starts the real clients, says what it skips, and stops where its set-up breaks"
+)]
 
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
@@ -17,8 +22,9 @@ use std::time::{Duration, Instant};
 
 use decnet_core::identity::OsFamily;
 use decnet_logging::event::{Body, Outcome, Report};
-use decnet_logging::sink::MemorySink;
+use decnet_logging::sink::{EventSink, MemorySink};
 use decnet_services::host::Host;
+use decnet_services::run::{Bound, Socket, start};
 use decnet_services::testing::{decky, host, identity, serve_on_loopback};
 
 /// Users of v3 as the persona key takes them.
@@ -45,7 +51,7 @@ fn program(name: &str) -> Option<PathBuf> {
 
 /// A folder of the test's own, so that clients find no configuration and leave nothing behind.
 fn scratch(name: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("snmp-conversation-{}-{name}", std::process::id()));
+    let path = std::env::temp_dir().join(format!("snmp-conversation-{name}"));
     // The clients say so where they have to make the inner folder.
     std::fs::create_dir_all(path.join("cert_indexes")).unwrap();
     path
@@ -95,17 +101,18 @@ fn bodies(sink: &MemorySink) -> Vec<Body> {
 
 const VALUES: [(&str, &str); 2] = [("snmp_community", "public,rw:secret"), ("v3_users", USERS)];
 
-/// snmpd on a free port; ended when dropped.
+/// snmpd on a free port; ended when dropped, and its folder with it.
 struct Reference {
     address: SocketAddr,
-    child: Option<Child>,
+    child: Option<(Child, PathBuf)>,
 }
 
 impl Drop for Reference {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
+        if let Some((child, folder)) = &mut self.child {
             let _ = child.kill();
             let _ = child.wait();
+            let _ = std::fs::remove_dir_all(folder);
         }
     }
 }
@@ -138,7 +145,7 @@ impl Reference {
             .stderr(Stdio::null())
             .spawn()
             .ok()?;
-        let reference = Reference { address: free, child: Some(child) };
+        let reference = Reference { address: free, child: Some((child, folder)) };
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(10) {
             let answer =
@@ -336,7 +343,8 @@ async fn v3_passwords_are_kept_for_hashcat() {
         // What hashcat's parser asks of each part: lengths, digits, hexadecimal.
         let parts: Vec<&str> = line.split('$').collect();
         let ["", "SNMPv3", "0", packet, message, engine, digest] = parts.as_slice() else { panic!("{line}") };
-        let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit()) && text.len() % 2 == 0;
+        let hex =
+            |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit()) && text.len().is_multiple_of(2);
         assert!((1..=8).contains(&packet.len()) && packet.bytes().all(|byte| byte.is_ascii_digit()));
         assert!((24..=3000).contains(&message.len()) && hex(message));
         assert!((26..=34).contains(&engine.len()) && hex(engine), "{engine}");
@@ -620,4 +628,45 @@ async fn datagrams_of_both_agents_have_one_shape() {
         let shapes = |reply: &Option<Vec<u8>>| reply.as_ref().map(|bytes| shape(bytes));
         assert_eq!(shapes(&ours), shapes(&theirs), "{name}: {ours:02x?} against {theirs:02x?}");
     }
+}
+
+#[tokio::test]
+async fn nmap_names_the_agent_and_its_scripts_agree() {
+    if program("nmap").is_none() {
+        return missing("nmap");
+    }
+    // Its scripts want port 161; all of 127/8 is loopback, so no other agent is in the way.
+    let Ok(socket) = UdpSocket::bind("127.161.0.1:161") else {
+        return missing("the right to bind port 161");
+    };
+    let host = linux(&[]);
+    let sink = Arc::new(MemorySink::new());
+    let port = host.service("snmp").unwrap().ports[0];
+    let bound = Bound { service: "snmp".to_owned(), port, socket: Socket::Udp(socket) };
+    start(&host, vec![bound], |_| Arc::clone(&sink) as Arc<dyn EventSink>).unwrap();
+    let output = tokio::task::spawn_blocking(|| {
+        let scripts = "snmp-info,snmp-sysdescr,snmp-interfaces,snmp-processes,snmp-netstat";
+        Command::new("nmap")
+            .args(["-n", "-Pn", "-sU", "-sV", "-p", "161", "--script", scripts, "127.161.0.1"])
+            .output()
+            .unwrap()
+    })
+    .await
+    .unwrap();
+    let output = String::from_utf8_lossy(&output.stdout).into_owned();
+    println!("{output}");
+    for expected in [
+        "161/udp open  snmp    SNMPv1 server; net-snmp SNMPv3 server (public)",
+        "snmp-sysdescr: Linux SRV-TEST-01 6.1.0-37-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.140-1 (2025-05-22) x86_64",
+        "enterprise: net-snmp",
+        "MAC address: 1866da010201 (Dell)",
+        "IP address: 198.51.100.21  Netmask: 255.255.255.0",
+        "TCP  0.0.0.0:22 ",
+        "UDP  0.0.0.0:161 ",
+        "Name: snmpd",
+        "Name: sshd",
+    ] {
+        assert!(output.contains(expected), "`{expected}` is missing from\n{output}");
+    }
+    assert!(!output.contains("unrecognized"));
 }

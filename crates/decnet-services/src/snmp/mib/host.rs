@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 use decnet_core::identity::OsFamily;
 use serde::Deserialize;
 
-use super::Builder;
 use super::facts::{Disk, Machine};
 use super::live::{Live, Swing, date_and_time};
 use super::processes;
 use super::short::{bytes, counter, int, no_oid, oid, text};
+use super::{Builder, Source};
 use crate::snmp::persona::Profile;
 use crate::snmp::zone::utc_offset;
 
@@ -45,14 +45,6 @@ pub(super) fn host(builder: &mut Builder, machine: &Machine<'_>) {
     devices(builder, machine);
     running(builder, machine);
     installed(builder, machine);
-}
-
-/// Memory in use, in kilobytes.
-fn memory_used(machine: &Machine<'_>) -> Swing {
-    let phase = machine.traffic().0.phase;
-    let memory = machine.memory as f64;
-    let share = machine.identity.draw(&["snmp", "memory"]).between(22, 61) as f64 / 100.0;
-    Swing { low: memory * share, high: memory * (share + 0.06), period: 41_000.0, phase }
 }
 
 fn system(builder: &mut Builder, machine: &Machine<'_>) {
@@ -100,13 +92,10 @@ fn storage(builder: &mut Builder, machine: &Machine<'_>) {
     let memory = i64::try_from(machine.memory).unwrap_or(i64::MAX);
     builder.scalar(&[HOST, &[2, 2]].concat(), int(memory));
     let mut table = builder.table(&[HOST, &[2, 3, 1]].concat(), (1, 7));
-    let used = memory_used(machine);
-    let share = |low: f64, high: f64| Swing {
-        low: machine.memory as f64 * low,
-        high: machine.memory as f64 * high,
-        ..used
-    };
-    let swapped = Swing { low: 0.0, high: machine.swap as f64 * 0.04, ..used };
+    let course = machine.memory_course();
+    let used = course.free.complement(machine.memory as f64);
+    let swapped = course.swap_free.complement(machine.swap as f64);
+    let committed = Swing { low: used.low + swapped.low, high: used.high + swapped.low, ..used };
     if machine.persona.profile == Profile::Windows {
         // Disks first, then memory, counted in clusters and in units of 64 kilobytes.
         let mut index = 0;
@@ -153,33 +142,29 @@ fn storage(builder: &mut Builder, machine: &Machine<'_>) {
         }
         return;
     }
-    let rows = [
-        (
-            1,
-            RAM,
-            "Physical memory",
-            machine.memory,
-            Swing { low: used.low * 1.4, high: used.high * 1.4, ..used },
-        ),
-        (
-            3,
-            VIRTUAL,
-            "Virtual memory",
-            machine.memory + machine.swap,
-            Swing { low: used.low * 1.4, high: used.high * 1.42, ..used },
-        ),
-        (6, OTHER, "Memory buffers", machine.memory, share(0.01, 0.03)),
-        (7, OTHER, "Cached memory", (machine.memory as f64 * 0.24) as u64, share(0.23, 0.24)),
-        (8, OTHER, "Shared memory", (machine.memory as f64 * 0.004) as u64, share(0.003, 0.004)),
-        (10, VIRTUAL, "Swap space", machine.swap, swapped),
-        (
-            11,
-            OTHER,
-            "Available memory",
-            (machine.memory as f64 * 0.7) as u64,
-            Swing { low: 0.0, high: 0.9, ..used },
-        ),
-    ];
+    let nothing = Swing { low: 0.0, high: 0.0, ..used };
+    let whole = |kilobytes: u64| int(kilobytes);
+    let rows: Vec<(u32, u32, &str, Source, Swing)> = match machine.persona.profile {
+        // bsnmpd's snmp_hostres counts real memory and swap devices.
+        Profile::Bsnmpd => vec![
+            (1, RAM, "Real Memory Metrics", whole(machine.memory), used),
+            (2, VIRTUAL, "Swap:/dev/gpt/swapfs", whole(machine.swap), swapped),
+        ],
+        _ => {
+            let mut rows = vec![
+                (1, RAM, "Physical memory", whole(machine.memory), used),
+                (3, VIRTUAL, "Virtual memory", whole(machine.memory + machine.swap), committed),
+                (6, OTHER, "Memory buffers", whole(machine.memory), course.buffers),
+                (7, OTHER, "Cached memory", Live::Integer(course.cached).into(), course.cached),
+                (8, OTHER, "Shared memory", Live::Integer(course.shared).into(), course.shared),
+                (10, VIRTUAL, "Swap space", whole(machine.swap), swapped),
+            ];
+            if machine.net_snmp_since(9) {
+                rows.push((11, OTHER, "Available memory", Live::Integer(course.available).into(), nothing));
+            }
+            rows
+        }
+    };
     for (index, number, name, total, used) in rows {
         table.row(
             &[index],
@@ -188,7 +173,7 @@ fn storage(builder: &mut Builder, machine: &Machine<'_>) {
                 (2, kind(number)),
                 (3, text(name)),
                 (4, int(1024)),
-                (5, int(total)),
+                (5, total),
                 (6, Live::Integer(used).into()),
             ],
         );
@@ -248,14 +233,15 @@ fn file_systems(builder: &mut Builder, machine: &Machine<'_>) {
 
 fn devices(builder: &mut Builder, machine: &Machine<'_>) {
     let windows = machine.persona.profile == Profile::Windows;
+    let net_snmp = machine.persona.profile == Profile::NetSnmp;
     let kind = |number: u32| oid(&[HOST, &[3, 1, number]].concat());
     const PROCESSOR: u32 = 3;
     const NETWORK: u32 = 4;
     const DISK: u32 = 6;
     const COPROCESSOR: u32 = 12;
-    // net-snmp makes the index of the kind and a number; Windows counts.
+    // net-snmp makes the index of the kind and a number; the others count.
     let index =
-        |group: u32, number: u32, counted: u32| if windows { counted } else { group * 65_536 + number };
+        |group: u32, number: u32, counted: u32| if net_snmp { group * 65_536 + number } else { counted };
     let phase = machine.traffic().0.phase;
     let mut counted = 0;
     let mut processors = Vec::new();
@@ -304,7 +290,7 @@ fn devices(builder: &mut Builder, machine: &Machine<'_>) {
                 ],
             );
         }
-    } else {
+    } else if net_snmp {
         let device = index(COPROCESSOR, 0, 0);
         table.row(
             &[device],
@@ -425,14 +411,25 @@ fn packages(machine: &Machine<'_>) -> Vec<String> {
 fn installed(builder: &mut Builder, machine: &Machine<'_>) {
     let identity = machine.identity;
     let windows = machine.persona.profile == Profile::Windows;
+    let mut draw = identity.draw(&["snmp", "updates"]);
+    // Unattended updates run in the morning of some days, those of an administrator at any time of work.
+    let updates: Vec<i64> = (0..draw.between(4, 9))
+        .map(|_| {
+            identity.times.installed + draw.between(2, 110) as i64 * 86_400 + draw.below(30_000) as i64
+                - 15_000
+        })
+        .collect();
     let mut table = builder.table(&[HOST, &[6, 3, 1]].concat(), (1, 5));
     for (index, package) in (1u32..).zip(packages(machine)) {
-        let after = identity.draw(&["snmp", "package", &package]).below(2_400) as i64;
-        // Most came with the system; what was updated since is younger.
-        let updated = identity.draw(&["snmp", "update", &package]).below(4) == 0;
-        let days =
-            if updated { identity.draw(&["snmp", "update day", &package]).below(90) as i64 } else { 0 };
-        let when = identity.times.installed + after + days * 86_400;
+        let mut draw = identity.draw(&["snmp", "package", &package]);
+        // Most came with the system, some with one of the updates since, which take a few minutes each.
+        let when = match draw.below(4) {
+            0 => updates
+                .get(draw.below(updates.len() as u64) as usize)
+                .copied()
+                .unwrap_or(identity.times.installed),
+            _ => identity.times.installed + draw.below(1_700) as i64,
+        } + draw.below(140) as i64;
         let date = date_and_time(when * 1_000_000, utc_offset(&identity.times.timezone, when), !windows);
         table.row(
             &[index],

@@ -178,7 +178,10 @@ fn neighbours(builder: &mut Builder, machine: &Machine<'_>) {
 /// ipCidrRouteTable and inetCidrRouteTable (RFC 4292).
 fn cidr_routes(builder: &mut Builder, machine: &Machine<'_>) {
     let rows = route_rows(machine);
-    builder.scalar(&[IP, &[24, 3]].concat(), gauge(rows.len() as u32));
+    // snmpd has no ipCidrRouteNumber.
+    if machine.persona.profile != Profile::NetSnmp {
+        builder.scalar(&[IP, &[24, 3]].concat(), gauge(rows.len() as u32));
+    }
     let mut table = builder.table(&[IP, &[24, 4, 1]].concat(), (1, 16));
     for (destination, mask, next, interface) in rows {
         let index = [&arcs(destination)[..], &arcs(mask), &[0], &arcs(next)].concat();

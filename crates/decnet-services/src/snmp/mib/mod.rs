@@ -11,6 +11,8 @@ mod plc;
 mod printer;
 mod processes;
 mod system;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod ucd;
 mod ups;

@@ -16,8 +16,11 @@ use crate::snmp::persona::Profile;
 const TCP: &[u32] = &[1, 3, 6, 1, 2, 1, 6];
 const UDP: &[u32] = &[1, 3, 6, 1, 2, 1, 7];
 
-/// Ports that only the host itself can reach: local mail, the local resolver.
-fn local_only(machine: &Machine<'_>) -> (Vec<(Ipv4Addr, u16)>, Vec<(Ipv4Addr, u16)>) {
+/// Where something listens.
+type Listener = (Ipv4Addr, u16);
+
+/// Ports that only the host itself can reach, TCP and UDP: local mail, the local resolver.
+fn local_only(machine: &Machine<'_>) -> (Vec<Listener>, Vec<Listener>) {
     let resolver = Ipv4Addr::new(127, 0, 0, 53);
     match machine.identity.os.row.as_str() {
         "ubuntu22" | "ubuntu20" => (vec![(resolver, 53)], vec![(resolver, 53)]),
@@ -28,7 +31,7 @@ fn local_only(machine: &Machine<'_>) -> (Vec<(Ipv4Addr, u16)>, Vec<(Ipv4Addr, u1
 }
 
 /// Address and port of everything that listens.
-fn listeners(machine: &Machine<'_>, transport: Transport) -> Vec<(Ipv4Addr, u16)> {
+fn listeners(machine: &Machine<'_>, transport: Transport) -> Vec<Listener> {
     let (tcp, udp) = local_only(machine);
     let mut local = if transport == Transport::Tcp { tcp } else { udp };
     // Devices and Linux bind every address; so do the services of a decky as far as anyone can tell.

@@ -19,40 +19,36 @@ pub(super) fn ucd(builder: &mut Builder, machine: &Machine<'_>) {
 
 fn memory(builder: &mut Builder, machine: &Machine<'_>) {
     let under = |number: u32| [UCD, &[4, number]].concat();
-    let phase = machine.traffic().0.phase;
-    let memory = machine.memory as f64;
-    let swing = |low: f64, high: f64| Swing { low, high, period: 41_000.0, phase };
-    let free = swing(memory * 0.18, memory * 0.27);
-    let cached = swing(memory * 0.235, memory * 0.24);
-    let buffers = swing(memory * 0.01, memory * 0.03);
-    let shared = swing(memory * 0.003, memory * 0.004);
-    let swap = machine.swap as f64;
-    let swap_free = swing(swap * 0.97, swap);
+    let course = machine.memory_course();
+    let (free, swap_free) = (course.free, course.swap_free);
     builder.scalar(&under(1), int(0));
     builder.scalar(&under(2), text("swap"));
     builder.scalar(&under(3), int(machine.swap));
     builder.scalar(&under(4), Live::Integer(swap_free));
     builder.scalar(&under(5), int(machine.memory));
     builder.scalar(&under(6), Live::Integer(free));
-    let all_free = Swing { low: free.low + swap_free.low, high: free.high + swap_free.high, ..free };
+    // Two swings of different periods have no common form; the free memory moves, the swap hardly does.
+    let all_free = Swing { low: free.low + swap_free.high, high: free.high + swap_free.high, ..free };
     builder.scalar(&under(11), Live::Integer(all_free));
     builder.scalar(&under(12), int(16_000));
-    builder.scalar(&under(13), Live::Integer(shared));
-    builder.scalar(&under(14), Live::Integer(buffers));
-    builder.scalar(&under(15), Live::Integer(cached));
-    // 5.7 and older lack the same in 64 bits.
-    if !machine.persona.version.starts_with("5.7") && !machine.persona.version.starts_with("5.5") {
-        let wide = |number: u64| Live::Wide(swing(number as f64, number as f64));
+    builder.scalar(&under(13), Live::Integer(course.shared));
+    builder.scalar(&under(14), Live::Integer(course.buffers));
+    builder.scalar(&under(15), Live::Integer(course.cached));
+    // Older versions lack the same in 64 bits, and what is available.
+    if machine.net_snmp_since(8) {
+        let wide = |number: u64| Live::Wide(Swing { low: number as f64, high: number as f64, ..free });
         builder.scalar(&under(18), wide(machine.swap));
         builder.scalar(&under(19), Live::Wide(swap_free));
         builder.scalar(&under(20), wide(machine.memory));
         builder.scalar(&under(21), Live::Wide(free));
         builder.scalar(&under(22), Live::Wide(all_free));
         builder.scalar(&under(23), wide(16_000));
-        builder.scalar(&under(24), Live::Wide(shared));
-        builder.scalar(&under(25), Live::Wide(buffers));
-        builder.scalar(&under(26), Live::Wide(cached));
-        builder.scalar(&under(27), Live::Wide(swing(memory * 0.52, memory * 0.6)));
+        builder.scalar(&under(24), Live::Wide(course.shared));
+        builder.scalar(&under(25), Live::Wide(course.buffers));
+        builder.scalar(&under(26), Live::Wide(course.cached));
+    }
+    if machine.net_snmp_since(9) {
+        builder.scalar(&under(27), Live::Wide(course.available));
     }
     builder.scalar(&under(100), int(0));
     builder.scalar(&under(101), text(""));
