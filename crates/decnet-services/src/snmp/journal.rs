@@ -18,6 +18,8 @@ pub(crate) const PAUSE: Duration = Duration::from_secs(2);
 pub(crate) const MAX_CONVERSATIONS: usize = 256;
 /// Credentials of one conversation that are told once only.
 const MAX_CREDENTIALS: usize = 32;
+/// Variables walked at once that are followed.
+const MAX_WIDTH: usize = 64;
 /// Names in the target of one event.
 const MAX_NAMES: usize = 24;
 
@@ -98,7 +100,7 @@ impl Journal {
             known.tell_walk();
             return known.tell(version, told, request);
         }
-        let width = request.bindings.len().max(1);
+        let width = request.bindings.len().clamp(1, MAX_WIDTH);
         let ends: Vec<Oid> =
             answer.bindings.iter().rev().take(width).rev().map(|end| end.name.clone()).collect();
         let objects = answer.bindings.iter().filter(|found| !found.value.is_exception()).count() as u64;

@@ -26,6 +26,8 @@ mod persona;
 mod server;
 #[cfg(feature = "servers")]
 mod stats;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "servers")]
 pub mod usm;
 #[cfg(feature = "servers")]

@@ -87,7 +87,7 @@ impl Persona {
         let communities = communities(value("snmp_community").unwrap_or(default_communities(profile)));
         let users = users(value("v3_users").unwrap_or_default())?;
         let object_id = match value("sys_object_id") {
-            None => default_object_id(profile, identity),
+            None => default_object_id(profile, decky),
             Some(text) => {
                 text.trim().parse().map_err(|error: crate::asn1::ParseOidError| BuildError::Persona {
                     service: "snmp",
@@ -384,7 +384,8 @@ pub(crate) fn processor_signature(identity: &Identity) -> (&'static str, u64, u6
     ("Intel64 Family 6", model, stepping)
 }
 
-fn default_object_id(profile: Profile, identity: &Identity) -> Oid {
+fn default_object_id(profile: Profile, decky: &Decky) -> Oid {
+    let identity = &decky.identity;
     let enterprise = |arcs: &[u32]| Oid::new(&[1, 3, 6, 1, 4, 1]).with(arcs);
     match profile {
         Profile::NetSnmp => enterprise(&[8072, 3, 2, 10]),
@@ -395,15 +396,11 @@ fn default_object_id(profile: Profile, identity: &Identity) -> Oid {
             enterprise(&[12325, 1, 1, 2, 1]).with(&numbers)
         }
         Profile::Windows => {
-            let role = if !identity.os.row.contains("server") {
-                1
-            } else if identity.product("ldap").is_some_and(|product| product.name.contains("ds"))
-                && identity.names.joined
-                && identity.names.hostname.to_ascii_uppercase().contains("DC")
-            {
-                3
-            } else {
-                2
+            // Workstation, server, domain controller.
+            let role = match decky.archetype.as_deref() {
+                Some("domain-controller") => 3,
+                _ if identity.os.row.contains("server") => 2,
+                _ => 1,
             };
             enterprise(&[311, 1, 1, 3, 1, role])
         }
@@ -509,7 +506,7 @@ fn engine_id(profile: Profile, decky: &Decky) -> Vec<u8> {
             }
             id
         }
-        // bsnmpd: the enterprise of FreeBSD and the first bytes of the host name's digest.
+        // Text (format 4) under the enterprise of the Begemot agent: the host name.
         Profile::Bsnmpd => {
             let mut id = (12325u32 | 0x8000_0000).to_be_bytes().to_vec();
             id.push(4);

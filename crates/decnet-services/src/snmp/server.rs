@@ -98,6 +98,7 @@ impl Server for SnmpServer {
             };
             match wait {
                 None => {
+                    self.state().stats.add(counter::SILENT_DROPS, 1);
                     let count = u64::from(limits.large_replies_per_second);
                     exchange
                         .session()

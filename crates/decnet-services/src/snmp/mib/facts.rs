@@ -51,6 +51,17 @@ impl Disk {
     pub(crate) const BLOCK: u64 = 4096;
 }
 
+/// Where the memory is, in kilobytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory {
+    pub(crate) free: Swing,
+    pub(crate) buffers: Swing,
+    pub(crate) cached: Swing,
+    pub(crate) shared: Swing,
+    pub(crate) available: Swing,
+    pub(crate) swap_free: Swing,
+}
+
 /// The machine.
 #[derive(Debug)]
 pub(crate) struct Machine<'a> {
@@ -139,6 +150,30 @@ impl<'a> Machine<'a> {
             .iter()
             .find(|interface| interface.address == Some(self.address))
             .map_or(1, |it| it.index)
+    }
+
+    /// Where its memory is.
+    pub(crate) fn memory_course(&self) -> Memory {
+        let phase = self.traffic().0.phase;
+        let whole = self.memory as f64;
+        let free = self.identity.draw(&["snmp", "memory"]).between(8, 41) as f64 / 100.0;
+        let part =
+            |low: f64, high: f64| Swing { low: whole * low, high: whole * high, period: 41_000.0, phase };
+        let swap = self.swap as f64;
+        Memory {
+            free: part(free, free + 0.06),
+            buffers: part(0.01, 0.015),
+            cached: part(0.231, 0.24),
+            shared: part(0.003, 0.004),
+            available: part(free + 0.2, free + 0.27),
+            swap_free: Swing { low: swap * 0.97, high: swap, period: 300_000.0, phase },
+        }
+    }
+
+    /// Whether snmpd is as new as that; the versions of a distribution are `5.x`.
+    pub(crate) fn net_snmp_since(&self, minor: u32) -> bool {
+        let mut parts = self.persona.version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        parts.next() >= Some(5) && parts.next() >= Some(minor)
     }
 
     /// The network address of the LAN.
@@ -392,8 +427,7 @@ impl<'a> Machine<'a> {
             _ => ("eth0", "eth0", 1_000_000_000),
         };
         let name = if old_names { "eth0" } else { name };
-        let asks_pci = !self.persona.version.starts_with("5.7") && !self.persona.version.starts_with("5.5");
-        let descr = if asks_pci && !old_names { card } else { name };
+        let descr = if self.net_snmp_since(8) && !old_names { card } else { name };
         (descr.to_owned(), name, speed)
     }
 

@@ -84,6 +84,11 @@ pub(crate) struct Swing {
 }
 
 impl Swing {
+    /// What is left of `whole`: both always add up to it.
+    pub(crate) fn complement(self, whole: f64) -> Swing {
+        Swing { low: whole - self.high, high: whole - self.low, phase: self.phase + 0.5, ..self }
+    }
+
     /// Its value then.
     pub(crate) fn at(self, uptime: i64) -> f64 {
         let seconds = uptime.max(0) as f64 / 1e6;
@@ -140,8 +145,6 @@ pub(crate) enum Live {
     EngineTime,
     /// snmpEngineBoots.
     EngineBoots,
-    /// Seconds since boot as an INTEGER.
-    UptimeSeconds,
 }
 
 impl Live {
@@ -169,9 +172,6 @@ impl Live {
             Live::Stat(index) => Value::Counter32(moment.stats.get(index)),
             Live::EngineTime => Value::Integer(moment.engine_time()),
             Live::EngineBoots => Value::Integer(moment.boots),
-            Live::UptimeSeconds => {
-                Value::Integer(i32::try_from(moment.uptime.max(0) / 1_000_000).unwrap_or(i32::MAX))
-            }
         }
     }
 }
@@ -237,6 +237,13 @@ mod tests {
                 prop_assert!(count >= last && count >= 7);
                 last = count;
             }
+        }
+
+        #[test]
+        fn two_parts_make_the_whole(at in 0i64..1_000_000_000_000_000, phase in 0.0f64..1.0) {
+            let part = Swing { low: 100.0, high: 400.0, period: 3600.0, phase };
+            let sum = part.at(at) + part.complement(1000.0).at(at);
+            prop_assert!((sum - 1000.0).abs() < 1e-3, "{}", sum);
         }
 
         #[test]

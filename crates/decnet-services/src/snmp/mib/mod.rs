@@ -1,15 +1,29 @@
 //! The management information base of a decky: one file per subtree, put together from its identity.
 
+mod cisco;
 mod facts;
+mod host;
+mod interfaces;
+mod ip;
 pub(crate) mod live;
+mod net_snmp;
+mod plc;
+mod printer;
+mod processes;
 mod system;
+#[cfg(test)]
+mod tests;
+mod transport;
+mod ucd;
+mod ups;
+mod windows;
 
 use decnet_core::plan::Decky;
 
 use facts::Machine;
 use live::{Live, Moment};
 
-use super::persona::Persona;
+use super::persona::{Persona, Profile};
 
 use super::value::Value;
 use crate::asn1::Oid;
@@ -20,6 +34,27 @@ pub(crate) fn build(decky: &Decky, persona: &Persona) -> Tree {
     let mut builder = Builder::default();
     system::system(&mut builder, &machine);
     system::snmp(&mut builder, &machine);
+    interfaces::interfaces(&mut builder, &machine);
+    ip::ip_group(&mut builder, &machine);
+    ip::icmp(&mut builder, &machine);
+    transport::tcp(&mut builder, &machine);
+    transport::udp(&mut builder, &machine);
+    match persona.profile {
+        Profile::NetSnmp => {
+            host::host(&mut builder, &machine);
+            ucd::ucd(&mut builder, &machine);
+            net_snmp::net_snmp(&mut builder, &machine);
+        }
+        Profile::Bsnmpd => host::host(&mut builder, &machine),
+        Profile::Windows => {
+            host::host(&mut builder, &machine);
+            windows::lan_manager(&mut builder, &machine);
+        }
+        Profile::Brother | Profile::HpPrinter => printer::printer(&mut builder, &machine),
+        Profile::Siemens | Profile::Schneider => plc::plc(&mut builder, &machine),
+        Profile::CiscoRouter | Profile::CiscoSwitch => cisco::cisco(&mut builder, &machine),
+        Profile::Ups => ups::ups(&mut builder, &machine),
+    }
     builder.finish()
 }
 
@@ -178,6 +213,11 @@ impl Builder {
     /// An area in which managers create rows.
     pub(crate) fn writable_area(&mut self, root: &[u32]) {
         self.writable_areas.push(Oid::new(root));
+    }
+
+    /// One instance by its full name.
+    pub(crate) fn instance(&mut self, name: Oid, value: impl Into<Source>) {
+        self.node(name, value.into(), None);
     }
 
     fn node(&mut self, name: Oid, source: Source, rule: Option<Rule>) {
