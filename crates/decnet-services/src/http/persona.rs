@@ -135,9 +135,7 @@ impl Persona {
         let (kind, product): (Kind, Box<dyn Product>) = match named.name.as_str() {
             "nginx" | "openresty" => (Kind::Nginx, Box::new(Nginx::new(&shown, release))),
             "apache" => {
-                let debian = identity.os.row.starts_with("debian")
-                    || identity.os.row.starts_with("ubuntu")
-                    || identity.os.row.starts_with("kali");
+                let debian = matches!(named.suffix.as_str(), "Debian" | "Ubuntu");
                 let mut allow = vec!["GET", "POST", "OPTIONS", "HEAD", "TRACE"];
                 identity.draw(&["http", "allow"]).shuffle(&mut allow);
                 let packaging = Packaging {

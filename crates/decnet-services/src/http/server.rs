@@ -46,7 +46,12 @@ impl Http {
             }
             Endpoint::new(Settings {
                 habit,
-                alpn: vec!["http/1.1"],
+                // nginx lists the old ones, too (NGX_HTTP_ALPN_PROTOS).
+                alpn: if self.persona.kind == Kind::Nginx {
+                    vec!["http/1.1", "http/1.0", "http/0.9"]
+                } else {
+                    vec!["http/1.1"]
+                },
                 alpn_strict: self.persona.kind == Kind::Nginx,
                 timeout: self.persona.product.profile().head_timeout,
             })
@@ -262,6 +267,117 @@ impl Talk<'_> {
             raw.extend_from_slice(&request.body);
             let body = Body::ExploitAttempt { name: exploit.name.to_owned(), confidence: exploit.confidence };
             session.emit_raw(body, &raw);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{connect, decky, host, identity, server};
+    use decnet_core::identity::OsFamily;
+    use decnet_core::service::Port;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    async fn slow(product: &str, version: &str, sent: &[u8]) -> (Vec<u8>, std::io::Result<()>, Duration) {
+        let linux = identity(OsFamily::Linux, 1, &[("http", product, version, "")]);
+        let host = host(decky(linux, 1, &[("http", &[])]));
+        let (mut client, _, task) = connect(&host, Arc::from(server(&host, "http")), Port::tcp(80));
+        let began = tokio::time::Instant::now();
+        client.write_all(sent).await.unwrap();
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.unwrap();
+        drop(client);
+        (answer, task.await.unwrap(), began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_heads_end_as_the_product_ends_them() {
+        let (answer, _, took) = slow("apache", "2.4.62", b"GET / HTTP/1.1\r\nHost: a\r\n").await;
+        assert!(answer.starts_with(b"HTTP/1.1 408 Request Timeout\r\n"), "{}", answer.escape_ascii());
+        assert_eq!(took.as_secs(), 20);
+        let (answer, outcome, took) = slow("nginx", "1.22.1", b"GET / HTTP/1.1\r\nHost: a\r\n").await;
+        assert_eq!((answer.as_slice(), took.as_secs()), (&b""[..], 60));
+        assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let (answer, ..) = slow("apache", "2.4.62", b"").await;
+        assert!(answer.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kept_connection_ends_after_the_products_patience() {
+        let (answer, _, took) = slow("apache", "2.4.62", b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert!(answer.starts_with(b"HTTP/1.1 404"));
+        assert_eq!(took.as_secs(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_are_counted_and_only_their_beginning_is_kept() {
+        let linux = identity(OsFamily::Linux, 1, &[("http", "apache", "2.4.62", "Debian")]);
+        let host = host(decky(linux, 1, &[("http", &[])]));
+        let (mut client, sink, task) = connect(&host, Arc::from(server(&host, "http")), Port::tcp(80));
+        let size = 3_000_000;
+        let head =
+            format!("POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n");
+        client.write_all(head.as_bytes()).await.unwrap();
+        for _ in 0..size / 1000 {
+            client.write_all(&[b'a'; 1000]).await.unwrap();
+        }
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.unwrap();
+        drop(client);
+        task.await.unwrap().unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 404"));
+        let request = sink
+            .reports()
+            .into_iter()
+            .find(|report| matches!(&report.body, Body::Request { body_len, .. } if *body_len == Some(size)))
+            .unwrap();
+        assert!(request.raw_truncated);
+        assert!(request.raw.unwrap().0.len() <= 64 * 1024);
+        assert!(
+            Persona::new(host.identity(), &host.persona("http")).unwrap().product.profile().body_kept
+                <= 256 * 1024
+        );
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+        #[test]
+        fn no_bytes_break_a_product(
+            bytes in proptest::collection::vec(
+                proptest::prop_oneof![
+                    proptest::prelude::any::<u8>(),
+                    proptest::prelude::Just(b'\n'),
+                    proptest::prelude::Just(b' '),
+                    proptest::prelude::Just(b':'),
+                ],
+                0..200,
+            ),
+            start in proptest::sample::select(vec!["", "GET / HTTP/1.1\r\nHost: a\r\n", "POST /wp-login.php HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n\r\n", "GET /"]),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+            for (family, product, app) in [
+                (OsFamily::Linux, "nginx", "wordpress"),
+                (OsFamily::Linux, "apache", "gitlab"),
+                (OsFamily::Windows, "iis", "owa"),
+                (OsFamily::Embedded, "lighttpd", "router"),
+                (OsFamily::Embedded, "debut", "printer"),
+            ] {
+                runtime.block_on(async {
+                    let identity = identity(family, 1, &[("http", product, "1.0", "")]);
+                    let host = host(decky(identity, 1, &[("http", &[("fake_app", app)])]));
+                    let (mut client, _, task) = connect(&host, Arc::from(server(&host, "http")), Port::tcp(80));
+                    client.write_all(start.as_bytes()).await.unwrap();
+                    // The server may have closed already.
+                    let _ = client.write_all(&bytes).await;
+                    let _ = client.shutdown().await;
+                    let mut answer = Vec::new();
+                    let _ = client.read_to_end(&mut answer).await;
+                    drop(client);
+                    // A panic would be an error of the task.
+                    let _ = task.await.unwrap();
+                });
+            }
         }
     }
 }

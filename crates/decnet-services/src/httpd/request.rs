@@ -64,6 +64,8 @@ pub struct Request {
     pub body_len: u64,
     /// The bytes of the head.
     pub raw: Vec<u8>,
+    /// Whether the product ends the connection after it whatever the client asks.
+    pub last: bool,
     /// Whether it came through TLS.
     pub secure: bool,
     /// The port it came in on.
@@ -96,7 +98,7 @@ impl Request {
 
     /// Whether the client keeps the connection open as far as it is concerned (RFC 9112 section 9.3).
     pub fn wants_keep_alive(&self) -> bool {
-        if self.lists("connection", "close") {
+        if self.last || self.lists("connection", "close") {
             return false;
         }
         self.version >= Version::V11 || self.lists("connection", "keep-alive")

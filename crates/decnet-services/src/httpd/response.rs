@@ -61,6 +61,8 @@ pub struct Response {
     pub server: Option<Option<Cow<'static, str>>>,
     /// Another order of the fields than the profile's.
     pub layout: Option<&'static [Slot]>,
+    /// Whether our side stays open while the rest of an unwanted body is waited for.
+    pub half_open: bool,
     /// Whether only the body goes out, as to a client of HTTP/0.9 whose request came to nothing.
     pub simple: bool,
     /// What follows on the same connection.
@@ -95,6 +97,7 @@ impl Response {
             delay: Duration::ZERO,
             server: None,
             layout: None,
+            half_open: false,
             simple: false,
             takeover: None,
         }

@@ -223,6 +223,9 @@ impl Talk<'_> {
         if let Some(response) = response {
             let request = fault.request.as_ref();
             self.send(&response, request).await?;
+            if response.half_open {
+                self.drain().await;
+            }
         }
         self.linger().await;
         Ok(false)
@@ -242,6 +245,11 @@ impl Talk<'_> {
         if self.stream.shutdown().await.is_err() {
             return;
         }
+        self.drain().await;
+    }
+
+    /// Reads what comes and throws it away, for a moment.
+    async fn drain(&mut self) {
         let wait: Duration = self.site.profile().linger;
         let drain = async {
             let mut buffer = [0u8; READ];

@@ -20,7 +20,10 @@ const BACKLOG: i32 = 1024;
 /// A worker that lived this long is started again at once.
 const STEADY: Duration = Duration::from_secs(30);
 /// The longest wait before a worker is started again.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// Early ends in a row after which a worker is started again at once: an intruder who ends one must not see a
+/// port slow down. More are a crash loop, and wait longer and longer.
+const AT_ONCE: u32 = 4;
 
 /// A listening or bound socket of a decky.
 #[derive(Debug)]
@@ -111,10 +114,9 @@ impl Member {
         let steady =
             matches!(self.worker, Worker::Serving { since, .. } if now.duration_since(since) >= STEADY);
         self.setbacks = if steady { 0 } else { self.setbacks + 1 };
-        // The first time at once: an intruder must not see a port close. Then slower and slower.
-        let wait = match self.setbacks {
-            0 | 1 => Duration::ZERO,
-            setbacks => Duration::from_millis(100).saturating_mul(1 << setbacks.min(10)).min(LONGEST_WAIT),
+        let wait = match self.setbacks.checked_sub(AT_ONCE) {
+            None | Some(0) => Duration::ZERO,
+            Some(more) => Duration::from_millis(25).saturating_mul(1 << more.min(10)).min(LONGEST_WAIT),
         };
         self.last_end = Some(how);
         self.restarts += 1;

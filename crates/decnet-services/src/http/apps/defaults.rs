@@ -11,13 +11,13 @@ const APACHE_PLAIN: &str = "<html><body><h1>It works!</h1></body></html>\n";
 const IIS: &str = include_str!("../pages/iis.html");
 
 /// The file's date is the package's, somewhat before the system's installation.
-fn packaged(visit: &Visit<'_>, content_type: &str, body: String) -> Answer {
+fn packaged(visit: &Visit<'_>, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
     let mut draw = visit.identity().draw(&["http", "default page"]);
     let modified = visit.identity().times.installed + draw.between(20, 900) as i64;
     let fraction = draw.below(1_000_000) as i64;
     Answer::Document(crate::httpd::Document {
         content_type: content_type.to_owned(),
-        body: body.into_bytes(),
+        body: body.into(),
         modified: modified * 1_000_000 + fraction,
     })
 }
@@ -72,8 +72,37 @@ pub(super) fn iis(visit: &Visit<'_>) -> Answer {
         if visit.identity().os.name.contains("Server") { "IIS Windows Server" } else { "IIS Windows" };
     match visit.path().to_ascii_lowercase().as_str() {
         "/" | "/iisstart.htm" => packaged(visit, "text/html", fill(IIS, &[("title", title)])),
-        "/iisstart.png" => packaged(visit, "image/png", String::new()),
+        "/iisstart.png" => match picture() {
+            Some(picture) => packaged(visit, "image/png", picture),
+            None => Answer::Error(404),
+        },
         "/aspnet_client/" => Answer::Error(403),
         _ => Answer::Error(404),
     }
+}
+
+/// The picture on the page of IIS: a plain blue field of its size (PNG, one byte per pixel, one colour).
+fn picture() -> Option<Vec<u8>> {
+    use std::io::Write as _;
+    let (width, height) = (960u32, 600u32);
+    let mut out = b"\x89PNG\r\n\x1a\n".to_vec();
+    let mut chunk = |kind: &[u8; 4], data: &[u8]| {
+        out.extend_from_slice(&(data.len() as u32).to_be_bytes());
+        let mut sum = flate2::Crc::new();
+        sum.update(kind);
+        sum.update(data);
+        out.extend_from_slice(kind);
+        out.extend_from_slice(data);
+        out.extend_from_slice(&sum.sum().to_be_bytes());
+    };
+    let mut header = [width.to_be_bytes(), height.to_be_bytes()].concat();
+    header.extend_from_slice(&[8, 3, 0, 0, 0]);
+    chunk(b"IHDR", &header);
+    chunk(b"PLTE", &[0x00, 0x72, 0xc6]);
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    // Every row begins with its filter: none.
+    encoder.write_all(&vec![0; (width as usize + 1) * height as usize]).ok()?;
+    chunk(b"IDAT", &encoder.finish().ok()?);
+    chunk(b"IEND", &[]);
+    Some(out)
 }

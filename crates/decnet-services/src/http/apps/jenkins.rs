@@ -67,7 +67,6 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
             "text/plain",
             "# we don't want robots to click \"build\" links\nUser-agent: *\nDisallow: /\n",
         )),
-        "/favicon.ico" => visit.file("jenkins favicon", "image/x-icon", Vec::new()),
         "/tcpSlaveAgentListener/" => Answer::Page(marked(
             visit,
             Response::new(404, "text/html;charset=utf-8", "<html><body>Not found</body></html>"),

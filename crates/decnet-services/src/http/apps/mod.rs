@@ -68,6 +68,10 @@ impl Visit<'_> {
 
     /// A login that the application refuses.
     pub(super) fn refuse(&self, username: &[u8], password: &[u8]) {
+        // A look at the form's address is no attempt.
+        if self.request.method != "POST" || (username.is_empty() && password.is_empty()) {
+            return;
+        }
         let credential = Credential::password("form", username, password);
         self.session.emit_raw(Body::AuthAttempt { credential, outcome: Outcome::Failed }, &self.request.body);
     }

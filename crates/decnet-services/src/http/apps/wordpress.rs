@@ -85,7 +85,7 @@ fn version(visit: &Visit<'_>) -> String {
 
 fn theme(visit: &Visit<'_>, title: &str, main: &str) -> String {
     let site = &visit.persona.title;
-    let shown = if title.is_empty() { site.clone() } else { format!("{title} &#8211; {}", escape(site)) };
+    let shown = if title.is_empty() { escape(site) } else { format!("{title} &#8211; {}", escape(site)) };
     fill(
         HOME,
         &[

@@ -292,6 +292,8 @@ impl Apache {
                 if last != "chunked" {
                     return fail(Detail::BadTransferEncoding);
                 }
+                // Two lengths are a smuggler's tool: the second one wins and the connection ends.
+                request.last = !lengths.is_empty();
                 BodyLength::Chunked
             }
             None => match length {
@@ -433,7 +435,10 @@ impl Product for Apache {
                 response.framing = Framing::Dynamic;
                 Some(response)
             }
-            "TRACE" => refused(405),
+            "TRACE" => refused(405).map(|mut response| {
+                response.fields.iter_mut().for_each(|(_, value)| value.clear());
+                response
+            }),
             "OPTIONS" if request.target == "*" => {
                 let mut response = Response::bare(200);
                 response.framing = Framing::Length;
@@ -461,7 +466,7 @@ impl Product for Apache {
         if packed.is_some() {
             etag = format!("\"{:x}-{:x}-gzip\"", document.body.len(), document.modified);
         }
-        let boundary = format!("{:015x}", place.boundary & 0x0fff_ffff_ffff_ffff);
+        let boundary = format!("{:x}", place.boundary);
         match select(request, document, Some(&etag), &RULES, place.now, &boundary) {
             Selected::Response(mut response) => {
                 match response.status {

@@ -169,8 +169,12 @@ impl Device {
         header: Option<&str>,
         identity: &Identity,
     ) -> Device {
-        let known = ROWS.iter().find(|row| name.eq_ignore_ascii_case(row.name));
-        let row = known.unwrap_or(&ROWS[ROWS.len() - 5]);
+        // An unknown server is read and refused like the plainest of them.
+        let row = ROWS
+            .iter()
+            .find(|row| name.eq_ignore_ascii_case(row.name))
+            .or_else(|| ROWS.iter().find(|row| row.name == "mini_httpd"))
+            .unwrap_or(&ROWS[0]);
         let mut draw = identity.draw(&["http device"]);
         let server = header.map(str::to_owned).unwrap_or_else(|| {
             let part = draw.text("ABCDEFGHJKLMNPQRSTUVWXYZ", 2) + &draw.text("0123456789", 3) + "A";

@@ -162,6 +162,7 @@ pub(super) fn blank(head: &Head, line: &Line<'_>, version: Version, arrival: Arr
         body: Vec::new(),
         body_len: 0,
         raw: head.raw().to_vec(),
+        last: false,
         secure: arrival.secure,
         port: arrival.port,
     }

@@ -273,7 +273,8 @@ impl Product for Nginx {
         let words = fault.head.line().split(|byte| *byte == b' ').filter(|word| !word.is_empty()).count();
         let origin =
             fault.head.line().split(|byte| *byte == b' ').nth(1).is_some_and(|word| word.starts_with(b"/"));
-        response.simple = words == 2 && origin;
+        response.simple = words == 2 && origin && fault.detail != Detail::LineTooLong;
+        response.half_open = fault.detail == Detail::BodyTooLarge;
         Some(response.closing())
     }
 
