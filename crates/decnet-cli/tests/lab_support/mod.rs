@@ -24,11 +24,14 @@ use decnet_core::plan::Decky;
 use decnet_engine::{Converged, FleetStatus};
 use decnet_logging::event::{Body, Event};
 use decnet_net::NetError;
-use decnet_net::lab::{HOST_INTERFACE, Lab, Layout};
+use decnet_net::lab::{ATTACKER_INTERFACE, HOST_INTERFACE, Lab, Layout};
+use decnet_net::probe::{ArpProber, Prober};
 use serde::Deserialize;
 
 /// The program under test.
 pub const DECNET: &str = env!("CARGO_BIN_EXE_decnet");
+/// The MAC address of the attacker's NIC in every box.
+pub const ATTACKER_MAC: &str = "00:1b:21:5e:10:02";
 /// Seconds that one command of ours may take.
 const OURS: u64 = 60;
 /// Seconds that one command of the attacker may take, unless the test says otherwise.
@@ -181,6 +184,11 @@ impl TestLab {
         self.lab.host.run(|| Ok::<_, NetError>(work())).unwrap()
     }
 
+    /// Whether anybody on the LAN answers for an address: asked by ARP, from the attacker's seat.
+    pub fn answers(&self, address: Ipv4Addr) -> bool {
+        self.as_attacker(|| ArpProber::new(ATTACKER_INTERFACE).in_use(&[address])).unwrap().contains(&address)
+    }
+
     /// The events so far, as `decnet events` reads them.
     pub fn events(&self) -> Vec<Event> {
         let said = self.decnet(&["events"]);
@@ -318,7 +326,11 @@ pub fn in_lines(events: &[Event]) -> String {
 pub fn assert_sound(events: &[Event], attacker: Ipv4Addr) {
     for event in events {
         let story = decnet_logging::story::story(event);
-        assert_eq!(event.report.src_ip, attacker, "{story}");
+        match event.report.src_ip.is_unspecified() {
+            // A prober that has no address yet (RFC 5227) is known by its NIC.
+            true => assert_eq!(event.report.src_mac.as_deref(), Some(ATTACKER_MAC), "{story}"),
+            false => assert_eq!(event.report.src_ip, attacker, "{story}"),
+        }
         assert!(
             !matches!(
                 event.report.body,
