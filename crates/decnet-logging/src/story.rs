@@ -17,7 +17,7 @@ pub struct Story {
     pub date: String,
     /// `12:03:44`, UTC.
     pub time: String,
-    /// The other side's address; empty where the event belongs to no conversation.
+    /// The other side's address, or its MAC where it gave none; empty where the event belongs to no conversation.
     pub source: String,
     /// The decky's name to the operator.
     pub decky: String,
@@ -58,7 +58,12 @@ pub fn story(event: &Event) -> Story {
     let clock = timestamp::format(event.ts);
     let (date, time) = clock.split_once('T').unwrap_or((&clock, ""));
     let (detail, aside) = words(&report.body);
-    let source = if report.src_ip.is_unspecified() { String::new() } else { report.src_ip.to_string() };
+    let source = match &report.src_mac {
+        // A prober that gives no address of its own (RFC 5227) is known by its NIC alone.
+        Some(mac) if report.src_ip.is_unspecified() => show(mac),
+        None if report.src_ip.is_unspecified() => String::new(),
+        _ => report.src_ip.to_string(),
+    };
     Story {
         date: date.to_owned(),
         time: time.split('.').next().unwrap_or_default().to_owned(),

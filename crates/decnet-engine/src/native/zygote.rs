@@ -4,6 +4,7 @@
 //! namespaces from its first instruction on, so a worker is born there. Workers share its memory until they
 //! write to it: the program's tables, relocations and heap cost once, not once per decky.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -49,8 +50,8 @@ pub(crate) enum News {
     Failed(String),
     /// A worker ended.
     Exited {
-        /// Its process in the zygote's namespace.
-        pid: i32,
+        /// Its number.
+        id: u64,
         /// The signal that ended it.
         signal: Option<i32>,
         /// Its exit code.
@@ -119,7 +120,11 @@ fn leave_file_system(empty: &Path) -> Result<(), Errno> {
     mount(NONE, "/", NONE, flags | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY, NONE)
 }
 
+/// The number of each worker that runs. By it the keeper knows one that ended before it said anything.
+type Workers = BTreeMap<Pid, u64>;
+
 fn serve(channel: &Channel, filters: &Filters, children: &SignalFd) -> u8 {
+    let mut workers = Workers::new();
     loop {
         let mut polled = [
             PollFd::new(channel.as_fd(), PollFlags::POLLIN),
@@ -130,12 +135,12 @@ fn serve(channel: &Channel, filters: &Filters, children: &SignalFd) -> u8 {
             Err(_) => return 1,
         }
         while let Ok(Some(_)) = children.read_signal() {}
-        if reap(channel).is_err() {
+        if reap(channel, &mut workers).is_err() {
             return 0;
         }
         match channel.try_receive::<Spawn>() {
             Ok(Received::Message(spawn, descriptors)) => {
-                if fork(channel, children, filters, spawn, descriptors).is_err() {
+                if fork(channel, children, filters, &mut workers, spawn, descriptors).is_err() {
                     return 0;
                 }
             }
@@ -151,29 +156,32 @@ fn fork(
     channel: &Channel,
     children: &SignalFd,
     filters: &Filters,
+    workers: &mut Workers,
     spawn: Spawn,
     descriptors: Vec<OwnedFd>,
 ) -> std::io::Result<()> {
     match sys::fork_single_threaded() {
-        Ok(Some(_)) => Ok(()),
+        Ok(Some(child)) => {
+            workers.insert(child, spawn.id);
+            Ok(())
+        }
         Ok(None) => worker::run(spawn, descriptors, &[channel.as_fd(), children.as_fd()], filters),
         Err(error) => channel.send(&News::Refused { id: spawn.id, message: format!("fork: {error}") }, &[]),
     }
 }
 
 /// Tells of every worker that ended. An error means that the keeper is gone.
-fn reap(channel: &Channel) -> std::io::Result<()> {
+fn reap(channel: &Channel, workers: &mut Workers) -> std::io::Result<()> {
     loop {
-        let news = match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, code)) => {
-                News::Exited { pid: pid.as_raw(), signal: None, code: Some(code) }
-            }
-            Ok(WaitStatus::Signaled(pid, signal, _)) => {
-                News::Exited { pid: pid.as_raw(), signal: Some(signal as i32), code: None }
-            }
+        let (pid, signal, code) = match waitpid(None::<Pid>, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, code)) => (pid, None, Some(code)),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, Some(signal as i32), None),
             Ok(WaitStatus::StillAlive) | Err(_) => return Ok(()),
             Ok(_) => continue,
         };
-        channel.send(&news, &[])?;
+        // What is no worker of ours was left to the first process of the namespace by one.
+        if let Some(id) = workers.remove(&pid) {
+            channel.send(&News::Exited { id, signal, code }, &[])?;
+        }
     }
 }

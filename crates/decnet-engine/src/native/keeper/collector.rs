@@ -1,6 +1,7 @@
 //! The collector's process, and the keeper's hold on it.
 
 use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use decnet_logging::event::Speaker;
 use nix::sys::signal::SigSet;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::super::internal::COLLECTOR;
+use super::super::internal::{COLLECTOR, READY};
+use super::members::refused;
 use super::report;
 use crate::error::EngineError;
 use crate::process;
@@ -28,19 +30,32 @@ pub(crate) fn run(config: &OsStr) -> u8 {
         }
     };
     let log = Arc::new(|notice: &decnet_logging::sinks::Notice| report::operator(&notice.to_string()));
-    let ended = std::io::stdin().as_fd().try_clone_to_owned().map_err(|error| error.to_string()).and_then(
-        |control| {
-            let mut collector = Collector::new(&config, log).map_err(|error| error.to_string())?;
-            collector.run(control).map_err(|error| error.to_string())
-        },
-    );
-    match ended {
-        Ok(()) => 0,
+    let begun =
+        std::io::stdin().as_fd().try_clone_to_owned().map_err(|error| error.to_string()).and_then(
+            |control| Ok((Collector::new(&config, log).map_err(|error| error.to_string())?, control)),
+        );
+    let (mut collector, control) = match begun {
+        Ok(begun) => begun,
         Err(message) => {
-            report::operator(&format!("the collector ended: {message}"));
+            say(&message);
+            return 1;
+        }
+    };
+    say(READY);
+    match collector.run(control) {
+        Ok(()) => 0,
+        Err(error) => {
+            report::operator(&format!("the collector ended: {error}"));
             1
         }
     }
+}
+
+/// Tells the keeper, in one line, whether there is a collector. The standard output is for nothing else.
+fn say(word: &str) {
+    let mut output = std::io::stdout();
+    // A keeper that is gone needs no word.
+    let _ = writeln!(output, "{word}").and_then(|()| output.flush());
 }
 
 /// A running collector.
@@ -52,17 +67,26 @@ pub(crate) struct CollectorProcess {
 }
 
 impl CollectorProcess {
-    /// Starts one.
+    /// Starts one, and waits until it has opened what it writes to.
     pub(crate) fn start(config: &CollectorConfig) -> Result<CollectorProcess, EngineError> {
         let failed = |error: std::io::Error| EngineError::system("start the event collector", error);
         let (control, theirs) = ControlSender::pair().map_err(failed)?;
         let config = serde_json::to_string(config).map_err(|error| failed(error.into()))?;
-        let child = process::command(process::OURSELVES)
+        let mut child = process::command(process::OURSELVES)
             .args([OsString::from("internal"), COLLECTOR.into(), config.into()])
             .stdin(Stdio::from(theirs))
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .spawn()
             .map_err(failed)?;
+        let mut word = String::new();
+        if let Some(output) = child.stdout.take() {
+            let _ = BufReader::new(output).read_line(&mut word);
+        }
+        if word.trim_end() != READY {
+            let _ = child.wait();
+            let why = if word.is_empty() { "it ended early" } else { word.trim_end() };
+            return Err(refused(format!("the event collector cannot start: {why}")));
+        }
         let ended = Pid::from_raw(child.id().cast_signed())
             .ok_or_else(|| failed(std::io::Error::other("it has no process id")))
             .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).map_err(|error| failed(error.into())))?;

@@ -65,20 +65,23 @@ impl Fleet {
     /// What to wait on, beside clients and signals.
     pub(crate) fn sources(&self) -> Vec<BorrowedFd<'_>> {
         let Some(parts) = &self.parts else { return Vec::new() };
-        let mut sources: Vec<BorrowedFd<'_>> = parts.workers.sources().into_iter().collect();
+        let mut sources: Vec<BorrowedFd<'_>> = parts.workers.sources().collect();
         sources.extend(parts.collector_ended.as_ref().map(AsFd::as_fd));
         sources
     }
 
-    /// When the next worker is to be started again.
+    /// When the next worker or helper is to be started again.
     pub(crate) fn next_restart(&self) -> Option<Instant> {
-        self.members
-            .values()
-            .filter_map(|member| match member.worker {
-                Worker::Waiting { until } => Some(until),
-                _ => None,
-            })
-            .min()
+        let members = self.members.values().filter_map(|member| match member.worker {
+            Worker::Waiting { until } => Some(until),
+            _ => None,
+        });
+        let helpers = self
+            .parts
+            .iter()
+            .flat_map(|parts| [parts.workers.next_attempt(), parts.logs.next_attempt()])
+            .flatten();
+        members.chain(helpers).min()
     }
 
     /// Takes in what happened, and starts again what has to be.
@@ -99,7 +102,7 @@ impl Fleet {
             }
         }
         if parts.collector_ended.as_ref().is_none_or(readable) {
-            parts.logs.attend();
+            parts.logs.attend(now);
             parts.collector_ended = parts.logs.ended();
         }
         for member in self.members.values_mut() {
@@ -120,7 +123,11 @@ impl Fleet {
     ) -> Result<Converged, EngineError> {
         let total = plan.deckies.len();
         tell(Progress { phase: Phase::Ground, done: 0, total });
-        self.lay_ground(&plan)?;
+        let logged = self.parts.as_ref().map(|parts| parts.logs.config());
+        if let Err(error) = self.lay_ground(&plan) {
+            self.restore_logs(logged);
+            return Err(error);
+        }
         let difference = self.compare(&plan);
         let mut converged = Converged {
             unchanged: difference.unchanged,
@@ -140,6 +147,7 @@ impl Fleet {
             Ok(()) => Ok(converged),
             Err(error) => {
                 // Back to what was: what this call started is gone already, what it stopped returns.
+                self.restore_logs(logged);
                 if let Err(second) = self.bring_in(&plan.fleet, left, &mut |_| {}) {
                     report::operator(&format!("rolling back: {second}"));
                 }
@@ -148,7 +156,7 @@ impl Fleet {
         }
     }
 
-    /// Makes what all members stand on. A plan for another network or another log begins anew.
+    /// Makes what all members stand on.
     fn lay_ground(&mut self, plan: &Plan) -> Result<(), EngineError> {
         let interface = plan.network.interface.as_deref().ok_or(EngineError::NoInterface)?;
         let config = CollectorConfig {
@@ -157,22 +165,41 @@ impl Fleet {
             syslog_file: plan.logging.file.clone(),
             target: plan.logging.target.clone(),
         };
-        if let Some(parts) = &self.parts {
-            if parts.ground.interface == interface
-                && parts.logs.config() == config
-                && parts.ground.wire.is_running()
-            {
-                return Ok(());
-            }
-            self.dissolve();
+        let Some(parts) = &mut self.parts else {
+            let logs = Logs::start(config)?;
+            let observations = Observations::new(logs.clone());
+            let ground = Ground::lay(interface, Box::new(observations.clone()))?;
+            let workers = Workers::start(self.run.empty())?;
+            let collector_ended = logs.ended();
+            self.parts = Some(Parts { ground, workers, logs, collector_ended, observations });
+            return Ok(());
+        };
+        if parts.logs.config() != config {
+            let redirected = parts.logs.redirect(config);
+            parts.collector_ended = parts.logs.ended();
+            redirected?;
         }
-        let logs = Logs::start(config)?;
-        let observations = Observations::new(logs.clone());
-        let ground = Ground::lay(interface, Box::new(observations.clone()))?;
-        let workers = Workers::start(self.run.empty())?;
-        let collector_ended = logs.ended();
-        self.parts = Some(Parts { ground, workers, logs, collector_ended, observations });
+        if parts.ground.interface != interface || !parts.ground.wire.is_running() {
+            // On another network all members begin anew. First the new ground: without it the old one stays.
+            let ground = Ground::lay(interface, Box::new(parts.observations.clone()))?;
+            let all: Vec<String> = self.members.keys().cloned().collect();
+            self.take_out(&all);
+            if let Some(parts) = &mut self.parts {
+                parts.ground = ground;
+            }
+        }
         Ok(())
+    }
+
+    /// Sends the events back to where they went before a deployment that failed.
+    fn restore_logs(&mut self, config: Option<CollectorConfig>) {
+        let (Some(parts), Some(config)) = (&mut self.parts, config) else { return };
+        if parts.logs.config() != config {
+            if let Err(error) = parts.logs.redirect(config) {
+                report::operator(&format!("rolling back: {error}"));
+            }
+            parts.collector_ended = parts.logs.ended();
+        }
     }
 
     fn compare(&self, plan: &Plan) -> Difference {

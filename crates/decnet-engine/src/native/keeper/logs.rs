@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use decnet_logging::EventSink;
 use decnet_logging::collector::CollectorConfig;
@@ -18,6 +19,9 @@ use crate::error::EngineError;
 /// The service's name in events of the wire itself: what no service could hear of.
 pub(crate) const WIRE: &str = "wire";
 
+/// How long to wait before a collector that cannot be started is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// The log sockets and the collector. Shared with the wire's thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Logs(Arc<Mutex<Inner>>);
@@ -26,6 +30,8 @@ pub(crate) struct Logs(Arc<Mutex<Inner>>);
 struct Inner {
     config: CollectorConfig,
     collector: CollectorProcess,
+    /// When a collector that could not be started again is tried the next time.
+    again: Option<Instant>,
     sources: BTreeMap<(String, String), Source>,
 }
 
@@ -40,7 +46,7 @@ impl Logs {
     /// Starts a collector.
     pub(crate) fn start(config: CollectorConfig) -> Result<Logs, EngineError> {
         let collector = CollectorProcess::start(&config)?;
-        Ok(Logs(Arc::new(Mutex::new(Inner { config, collector, sources: BTreeMap::new() }))))
+        Ok(Logs(Arc::new(Mutex::new(Inner { config, collector, again: None, sources: BTreeMap::new() }))))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -75,28 +81,52 @@ impl Logs {
         self.inner().sources.retain(|(name, _), _| name != decky);
     }
 
-    /// Starts the collector again if it has ended.
-    pub(crate) fn attend(&self) {
+    /// Starts the collector again if it has ended; one that cannot be started is tried again later.
+    pub(crate) fn attend(&self, now: Instant) {
         let mut inner = self.inner();
-        if !inner.collector.has_ended() {
+        if inner.again.is_some_and(|due| due > now) || !inner.collector.has_ended() {
             return;
         }
         report::operator("the event collector ended; starting it again");
-        match CollectorProcess::start(&inner.config) {
-            Ok(collector) => inner.collector = collector,
-            Err(error) => return report::operator(&error.to_string()),
-        }
-        let Inner { collector, sources, .. } = &*inner;
-        for source in sources.values() {
-            if let Err(error) = collector.add(&source.speaker, source.collector.as_fd()) {
-                return report::operator(&error.to_string());
-            }
+        inner.again = None;
+        let config = inner.config.clone();
+        if let Err(error) = inner.begin(config) {
+            report::operator(&error.to_string());
+            inner.again = Some(now + AGAIN);
         }
     }
 
-    /// A handle that is readable when the collector has ended.
+    /// When [`Logs::attend`] has something to try again.
+    pub(crate) fn next_attempt(&self) -> Option<Instant> {
+        self.inner().again
+    }
+
+    /// Writes somewhere else from now on. Nobody who speaks notices: what they say meanwhile waits in their
+    /// sockets.
+    ///
+    /// # Errors
+    /// The new collector cannot be started; the events go where they went before.
+    pub(crate) fn redirect(&self, config: CollectorConfig) -> Result<(), EngineError> {
+        let mut inner = self.inner();
+        let before = inner.config.clone();
+        // One after the other: the numbers of the new one go on from the last line of the old one.
+        inner.collector.finish();
+        inner.again = None;
+        inner.begin(config).inspect_err(|_| {
+            if let Err(error) = inner.begin(before) {
+                report::operator(&error.to_string());
+                inner.again = Some(Instant::now() + AGAIN);
+            }
+        })
+    }
+
+    /// A handle that is readable when the collector has ended; none while a next attempt is waited for.
     pub(crate) fn ended(&self) -> Option<OwnedFd> {
-        self.inner().collector.ended().try_clone_to_owned().ok()
+        let inner = self.inner();
+        if inner.again.is_some() {
+            return None;
+        }
+        inner.collector.ended().try_clone_to_owned().ok()
     }
 
     /// Lets the collector write everything, and waits for its end.
@@ -108,6 +138,19 @@ impl Logs {
 }
 
 impl Inner {
+    /// Starts a collector and hands every source over to it.
+    fn begin(&mut self, config: CollectorConfig) -> Result<(), EngineError> {
+        let collector = CollectorProcess::start(&config)?;
+        for source in self.sources.values() {
+            collector.add(&source.speaker, source.collector.as_fd()).map_err(|error| {
+                EngineError::system("hand a log socket to the collector", std::io::Error::other(error))
+            })?;
+        }
+        self.collector = collector;
+        self.config = config;
+        Ok(())
+    }
+
     fn source(&mut self, speaker: &Speaker) -> std::io::Result<&Source> {
         use std::collections::btree_map::Entry;
         match self.sources.entry((speaker.decky.clone(), speaker.service.clone())) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::super::channel::{Channel, Received};
 use super::super::worker::Notice;
@@ -14,11 +14,17 @@ use super::members::{Member, Worker, end_in_words};
 use super::report;
 use crate::error::EngineError;
 
+/// How long to wait before a zygote that cannot be started is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// The zygote and the way by which workers say that they serve.
 #[derive(Debug)]
 pub(crate) struct Workers {
     empty: PathBuf,
-    zygote: Zygote,
+    /// None while one that could not be started is waited for.
+    zygote: Option<Zygote>,
+    /// When that is tried again.
+    again: Option<Instant>,
     notices: Channel,
     /// The workers' end; each gets a copy and closes it after its one word.
     theirs: Channel,
@@ -41,13 +47,18 @@ impl Workers {
     pub(crate) fn start(empty: PathBuf) -> Result<Workers, EngineError> {
         let (notices, theirs) =
             Channel::pair().map_err(|error| EngineError::system("make the workers' channel", error))?;
-        let zygote = Zygote::start(&empty)?;
-        Ok(Workers { empty, zygote, notices, theirs, next_id: 1, confinement: None })
+        let zygote = Some(Zygote::start(&empty)?);
+        Ok(Workers { empty, zygote, again: None, notices, theirs, next_id: 1, confinement: None })
     }
 
     /// What to wait on.
-    pub(crate) fn sources(&self) -> [BorrowedFd<'_>; 2] {
-        [self.zygote.wake(), self.notices.as_fd()]
+    pub(crate) fn sources(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.zygote.iter().map(Zygote::wake).chain([self.notices.as_fd()])
+    }
+
+    /// When [`Workers::attend`] has something to try again.
+    pub(crate) fn next_attempt(&self) -> Option<Instant> {
+        self.again
     }
 
     /// Asks for a member's worker.
@@ -71,7 +82,10 @@ impl Workers {
         let mut descriptors: Vec<BorrowedFd<'_>> = vec![self.theirs.as_fd()];
         descriptors.extend(log_sockets.iter().map(AsFd::as_fd));
         descriptors.extend(member.slots.iter().map(|slot| slot.socket.as_fd()));
-        self.zygote.channel.send(&spawn, &descriptors).map_err(failed)?;
+        let Some(zygote) = &self.zygote else {
+            return Err(failed(std::io::Error::other("there is no zygote")));
+        };
+        zygote.channel.send(&spawn, &descriptors).map_err(failed)?;
         member.worker = Worker::Starting { id };
         Ok(())
     }
@@ -80,14 +94,15 @@ impl Workers {
     pub(crate) fn attend(&mut self, members: &mut BTreeMap<String, Member>, now: Instant) -> Vec<Happening> {
         let mut happenings = Vec::new();
         self.hear_notices(members, now);
-        loop {
-            match self.zygote.channel.try_receive::<News>() {
-                Ok(Received::Message(News::Exited { pid, signal, code }, _)) => {
+        if self.again.is_some_and(|due| due <= now) {
+            self.renew_zygote(now);
+        }
+        while let Some(zygote) = &self.zygote {
+            match zygote.channel.try_receive::<News>() {
+                Ok(Received::Message(News::Exited { id, signal, code }, _)) => {
                     // A worker that failed to start has said so; its word may still be waiting.
                     self.hear_notices(members, now);
-                    let member = members.values_mut().find(
-                        |member| matches!(member.worker, Worker::Serving { pid: serving, .. } if serving == pid),
-                    );
+                    let member = members.values_mut().find(|member| member.worker_id() == Some(id));
                     if let Some(member) = member {
                         let how = end_in_words(signal, code);
                         member.ended(how.clone(), now);
@@ -144,10 +159,20 @@ impl Workers {
         for member in members.values_mut() {
             member.ended("the zygote ended".to_owned(), now);
         }
-        match Zygote::start(&self.empty) {
-            Ok(zygote) => self.zygote = zygote,
-            Err(error) => report::operator(&error.to_string()),
-        }
+        self.renew_zygote(now);
+    }
+
+    /// Starts a zygote in place of one that ended; what cannot be done now is tried again later.
+    fn renew_zygote(&mut self, now: Instant) {
+        self.again = None;
+        self.zygote = match Zygote::start(&self.empty) {
+            Ok(zygote) => Some(zygote),
+            Err(error) => {
+                report::operator(&error.to_string());
+                self.again = Some(now + AGAIN);
+                None
+            }
+        };
     }
 
     /// Ends a member's worker. Its sockets stay with the keeper.
@@ -165,7 +190,7 @@ impl Workers {
 
     /// The workers' process ids: in the zygote's namespace, and in ours.
     pub(crate) fn host_pids(&self) -> BTreeMap<i32, u32> {
-        let zygote = self.zygote.pid();
+        let Some(zygote) = self.zygote.as_ref().map(Zygote::pid) else { return BTreeMap::new() };
         let children =
             std::fs::read_to_string(format!("/proc/{zygote}/task/{zygote}/children")).unwrap_or_default();
         children
