@@ -22,16 +22,18 @@ const AGAIN: Duration = Duration::from_millis(200);
 pub(crate) fn run(arguments: &Events, state: &Path, terminal: &Terminal) -> Result<Outcome, Failure> {
     let filter = filter(arguments)?;
     let path = arguments.file.clone().unwrap_or_else(|| RunDirectory::of(state).events());
-    if !path.exists() && !arguments.follow {
+    // Where we may not look there may be something: that is no "nothing was trapped".
+    let exists = || path.try_exists().map_err(|error| Failure::file("read", &path, &error));
+    if !exists()? && !arguments.follow {
         return match arguments.file {
-            Some(_) => Err(Failure::Failed(format!("there is no file {}", path.display()))),
+            Some(_) => Err(Failure::Usage(format!("there is no file `{}`", path.display()))),
             None => {
                 terminal.note("nothing was trapped yet");
                 Ok(Outcome::done(Shown))
             }
         };
     }
-    while !path.exists() {
+    while !exists()? {
         std::thread::sleep(AGAIN);
     }
     let mut reader = Reader::open(&path, filter).map_err(|error| Failure::file("read", &path, &error))?;
@@ -47,7 +49,8 @@ pub(crate) fn run(arguments: &Events, state: &Path, terminal: &Terminal) -> Resu
         show(&event, terminal);
     }
     if reader.unreadable() > 0 {
-        terminal.warn(&format!("{} lines of {} are no events", reader.unreadable(), path.display()));
+        let are = if reader.unreadable() == 1 { "line is no event" } else { "lines are no events" };
+        terminal.warn(&format!("{}: {} {are}", path.display(), reader.unreadable()));
     }
     Ok(Outcome::done(Shown))
 }
