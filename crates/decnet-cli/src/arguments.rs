@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Fills a LAN with fake machines: whoever touches one is an intruder, and every step is recorded.
 #[derive(Debug, Parser)]
-#[command(name = "decnet", bin_name = "decnet", version, about, long_about = None, max_term_width = 100)]
+#[command(name = "decnet", bin_name = "decnet", version, max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,
