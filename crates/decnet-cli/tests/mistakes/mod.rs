@@ -208,7 +208,7 @@ pub(crate) const FLAGS: &[Flags] = &[
     flags("an unknown mode", "-m cluster -n 3 --services ssh --subnet 10.0.0.0/24", &[], &["'cluster'", "unihost, swarm"]),
     flags("an unknown flag", "-n 3 --services ssh --subnets 10.0.0.0/24", &[], &["'--subnets'", "'--subnet'"]),
     flags("a flag without its value", "-n 3 --services", &[], &["--services <LIST>"]),
-    flags("two services on one port", "-n 1 --services http,k8s,docker_api,conpot,mqtt --distro debian --subnet 10.0.0.0/24 --seed x", &["--seed error general.seed", "--services warning service.incoherent"], &["no linux machine offers conpot"]),
+    flags("a warning beside an error", "-n 1 --services http,k8s,docker_api,conpot,mqtt --distro debian --subnet 10.0.0.0/24 --seed x", &["--seed error general.seed", "--services warning service.incoherent"], &["no linux machine offers conpot"]),
     flags("one flag that the config wins over", "--config fleet.ini -n 3", &["--deckies error flag.config-wins"], &["`fleet.ini` says which deckies there are", "take the flag away"]),
     flags("every flag that the config wins over", "--config fleet.ini -n 3 --services ssh --randomize-services --distro debian --randomize-distros --archetype printer", &["--archetype error flag.config-wins", "--deckies error flag.config-wins", "--distro error flag.config-wins", "--randomize-distros error flag.config-wins", "--randomize-services error flag.config-wins", "--services error flag.config-wins"], &["its first decky"]),
     flags("a config that is not there", "--config nowhere.ini", &[], &["there is no config file `nowhere.ini`"]),
