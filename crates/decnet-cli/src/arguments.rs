@@ -1,13 +1,13 @@
 //! The command line, as clap reads it. Help, completions and man pages are made from these definitions.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Fills a LAN with fake machines: whoever touches one is an intruder, and every step is recorded.
 #[derive(Debug, Parser)]
-#[command(name = "decnet", version, about, long_about = None, max_term_width = 100)]
+#[command(name = "decnet", bin_name = "decnet", version, max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -17,23 +17,29 @@ pub(crate) struct Arguments {
 
 /// What every command takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// Tables for people, or JSON for programs
     #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Human)]
     pub(crate) output: OutputFormat,
     /// Where the deployment is remembered [default: /var/lib/decnet for root, else $XDG_STATE_HOME/decnet]
-    #[arg(long, global = true, env = "DECNET_STATE_DIR", value_name = "DIRECTORY")]
-    pub(crate) state_dir: Option<PathBuf>,
+    #[arg(long, global = true, env = "DECNET_STATE_DIR", hide_env_values = true, value_name = "DIRECTORY")]
+    state_dir: Option<OsString>,
     /// Say more
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
 
 impl Global {
+    /// The state directory that was named; an empty name, such as that of an empty variable, is none.
+    pub(crate) fn named_state_dir(&self) -> Option<&Path> {
+        self.state_dir.as_deref().filter(|name| !name.is_empty()).map(Path::new)
+    }
+
     /// The state directory of this user.
     pub(crate) fn state_dir(&self) -> PathBuf {
-        if let Some(directory) = &self.state_dir {
-            return directory.clone();
+        if let Some(directory) = self.named_state_dir() {
+            return directory.to_owned();
         }
         if decnet_engine::preflight::is_root() {
             return PathBuf::from("/var/lib/decnet");
@@ -46,6 +52,14 @@ impl Global {
             .unwrap_or_else(|| home.join(".local/state"))
             .join("decnet")
     }
+}
+
+/// Whether a command line that clap refuses asks for JSON.
+pub(crate) fn wants_json(words: impl Iterator<Item = OsString>) -> bool {
+    // What stands behind `--` is another program's.
+    let words: Vec<OsString> = words.take_while(|word| word != "--").collect();
+    words.iter().any(|word| word == "--output=json")
+        || words.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json")
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -103,7 +117,7 @@ pub(crate) struct Deploy {
     #[arg(long, short, value_enum, default_value_t)]
     pub(crate) mode: Mode,
     /// How many deckies; required without --config
-    #[arg(long, short = 'n', value_name = "NUMBER")]
+    #[arg(long, short = 'n', value_name = "NUMBER", allow_negative_numbers = true)]
     pub(crate) deckies: Option<String>,
     /// The network interface of this machine [default: that of the default route]
     #[arg(long, short, value_name = "NAME")]
@@ -157,7 +171,7 @@ pub(crate) struct Deploy {
     #[arg(long, value_name = "ENGINE")]
     pub(crate) engine: Option<String>,
     /// The number everything is drawn from; the same one gives the same plan
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub(crate) seed: Option<String>,
 }
 

@@ -20,7 +20,8 @@ pub(crate) fn table<const N: usize>(
     for row in rows {
         table.add_row(row);
     }
-    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    // The padding before the first column would only indent everything.
+    table.lines().map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(&line).trim_end())).collect()
 }
 
 /// The width of the terminal that the standard output is, in columns.

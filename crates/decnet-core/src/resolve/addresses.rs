@@ -76,7 +76,8 @@ pub(super) fn assign(
         );
         let mut help = "ask for fewer deckies, a wider network or a lower first address".to_owned();
         if busy > 0 {
-            help.push_str(&format!("; {busy} addresses are in use by others"));
+            let are = if busy == 1 { "address is" } else { "addresses are" };
+            help.push_str(&format!("; {busy} {are} in use by others"));
         }
         diagnostics.push(Diagnostic::error("network.exhausted", origin, message).help(help));
     }
