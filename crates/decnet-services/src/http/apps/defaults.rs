@@ -22,12 +22,24 @@ fn packaged(visit: &Visit<'_>, content_type: &str, body: impl Into<Vec<u8>>) -> 
     })
 }
 
+/// The system's name and the title of its test page, which has no release in it and is the same for all
+/// servers of a system but CentOS 7.
+fn test_page(row: &str, centos: &'static str) -> (&'static str, &'static str) {
+    if row.starts_with("fedora") {
+        ("Fedora", "Test Page for the HTTP Server on Fedora")
+    } else if row.starts_with("centos") || row.starts_with("sangoma") {
+        ("CentOS", centos)
+    } else {
+        ("Rocky Linux", "HTTP Server Test Page powered by: Rocky Linux")
+    }
+}
+
 pub(super) fn nginx(visit: &Visit<'_>) -> Answer {
     let os = &visit.identity().os;
     match visit.path() {
         "/" | "/index.html" if is_red_hat(visit.identity()) => {
-            let name = os.name.split(['(', '[']).next().unwrap_or(&os.name).trim();
-            packaged(visit, "text/html", fill(NGINX_FEDORA, &[("os", name)]))
+            let (name, title) = test_page(&os.row, "Welcome to CentOS");
+            packaged(visit, "text/html", fill(NGINX_FEDORA, &[("os", name), ("title", title)]))
         }
         // Debian's package names its page so that an index.html wins over it.
         "/" => packaged(visit, "text/html", NGINX.to_owned()),
@@ -47,8 +59,8 @@ pub(super) fn apache(visit: &Visit<'_>) -> Answer {
     match visit.path() {
         "/" if is_red_hat(visit.identity()) => {
             // The welcome page stands in for a listing that is forbidden, and has its status.
-            let name = os.name.split(['(', '[']).next().unwrap_or(&os.name).trim();
-            let body = fill(APACHE_RED_HAT, &[("os", name)]);
+            let (name, title) = test_page(&os.row, "Apache HTTP Server Test Page powered by CentOS");
+            let body = fill(APACHE_RED_HAT, &[("os", name), ("title", title)]);
             let mut response = crate::httpd::Response::new(403, "text/html; charset=UTF-8", body);
             response.delay = std::time::Duration::ZERO;
             Answer::Page(response)

@@ -9,12 +9,12 @@ use super::{Place, Product, accept_leniently, escape, is_token, split_line};
 use crate::httpd::content::{Rules, Selected, select};
 use crate::httpd::framer::HeadLimits;
 use crate::httpd::{
-    Arrival, BrokenBody, Detail, Document, Fault, Head, KeepAlive, KeepAliveStyle, LineVerdict, Profile,
-    Request, Response, Slot, Version,
+    Arrival, BrokenBody, Closing, Detail, Document, Fault, Framing, Head, KeepAlive, KeepAliveStyle,
+    LineVerdict, Profile, Request, Response, Slot, Version,
 };
 
-/// A row of the table. In texts `{version}`, `{model}`, `{serial}`, `{status}`, `{reason}`, `{server}` and
-/// `{path}` are filled in.
+/// A row of the table. In texts `{version}`, `{model}`, `{serial}`, `{status}`, `{reason}`, `{server}`,
+/// `{path}` and `{detail}` are filled in.
 struct Row {
     /// The product's name in the catalogue.
     name: &'static str,
@@ -82,7 +82,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "hp-http-server",
-        server: "HP HTTP Server; {model} - {part}; Serial Number: {serial}; Built: {built}",
+        server: "HP HTTP Server; HP {model} - {part}; Serial Number: {serial}; Built:{built}",
         layout: SERVER_FIRST,
         style: KeepAliveStyle::Exceptions,
         error_type: "text/html",
@@ -118,13 +118,13 @@ const ROWS: &[Row] = &[
         echo_version: true,
     },
     Row {
-        name: "schneider-web",
+        name: SCHNEIDER,
         server: "Schneider-WEB/V{version}",
         layout: SERVER_FIRST,
         style: KeepAliveStyle::Never,
         error_type: "text/html",
-        error: "<HTML><HEAD><TITLE>{status} {reason}</TITLE></HEAD><BODY><H2>{status} {reason}</H2></BODY></HTML>\r\n",
-        echo_version: true,
+        error: "<html><head><title>Document Error: {reason}</title></head>\r\n\t\t<body><h2>Access Error: {reason}</h2>\r\n\t\t<p>{detail}</p></body></html>\r\n\r\n",
+        echo_version: false,
     },
     Row {
         name: "siemens-portal",
@@ -145,6 +145,42 @@ const ROWS: &[Row] = &[
         echo_version: false,
     },
 ];
+
+/// Schneider's server, an old GoAhead with habits of its own.
+const SCHNEIDER: &str = "schneider-web";
+
+/// The product number on an HP device's label.
+fn hp_part(model: &str) -> &'static str {
+    match model {
+        "LaserJet 500 MFP M525f" => "CF117A",
+        _ => "CF116A",
+    }
+}
+
+/// When and for which chip an HP device's firmware was built: `Mon Aug 15, 2011 07:15:20AM {…, ASIC id 0x…}`.
+fn hp_build(at: i64, draw: &mut decnet_core::seed::Draw) -> String {
+    let text = crate::httpd::date::format(at);
+    let words: Vec<&str> = text.split([' ', ',', ':']).filter(|word| !word.is_empty()).collect();
+    let [day, date, month, year, hour, minute, second, _] = words[..] else { return String::new() };
+    let (hour, half) = match hour.parse::<u8>().unwrap_or(0) {
+        0 => (12, "AM"),
+        hour @ 1..12 => (hour, "AM"),
+        12 => (12, "PM"),
+        hour => (hour - 12, "PM"),
+    };
+    let image = draw.text("ABCDEFGHJKLMNPRSTUVWXYZ", 5);
+    format!(
+        "{day} {month} {date}, {year} {hour:02}:{minute}:{second}{half} {{{image}N1130BR, ASIC id 0x00380104}}"
+    )
+}
+
+/// The date as Schneider's server writes it: `SUN NOV 22 13:24:55 2026`.
+fn shouted_date(now: i64) -> String {
+    let text = crate::httpd::date::format(now).to_ascii_uppercase();
+    let words: Vec<&str> = text.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+    let [day, date, month, year, time, _] = words[..] else { return text };
+    format!("{day} {month} {date} {time} {year}")
+}
 
 const RULES: Rules = Rules {
     exact_date: false,
@@ -177,14 +213,13 @@ impl Device {
             .unwrap_or(&ROWS[0]);
         let mut draw = identity.draw(&["http device"]);
         let server = header.map(str::to_owned).unwrap_or_else(|| {
-            let part = draw.text("ABCDEFGHJKLMNPQRSTUVWXYZ", 2) + &draw.text("0123456789", 3) + "A";
-            let built = crate::httpd::date::format(identity.times.installed - 200 * 86_400);
+            let built = hp_build(identity.times.installed - 200 * 86_400, &mut draw);
             row.server
                 .replace("{version}", if version == "-" { "" } else { version })
                 .replace("{model}", &identity.hardware.model)
                 .replace("{serial}", &identity.hardware.serial)
-                .replace("{part}", &part)
-                .replace("{built}", built.trim_end_matches(" GMT"))
+                .replace("{part}", hp_part(&identity.hardware.model))
+                .replace("{built}", &built)
         });
         Device {
             profile: Profile {
@@ -206,7 +241,10 @@ impl Device {
         }
     }
 
-    fn plain(&self, status: u16, path: &str) -> Response {
+    fn plain(&self, status: u16, path: &str, place: &Place) -> Response {
+        if self.row.name == SCHNEIDER {
+            return self.schneider(status, path, place);
+        }
         let reason = crate::httpd::response::reason(status);
         let body = self
             .row
@@ -217,6 +255,30 @@ impl Device {
             .replace("{path}", &escape(path));
         let mut response = Response::new(status, self.row.error_type, body);
         response.reason = reason.into();
+        response
+    }
+
+    /// Schneider's errors: one reason for all, a date that shouts, and a length without the last line end.
+    fn schneider(&self, status: u16, path: &str, place: &Place) -> Response {
+        let reason = "Page not found";
+        let detail = match status {
+            404 => format!("Cannot open URL {}", escape(path)),
+            _ => "Bad request type".to_owned(),
+        };
+        let body = self.row.error.replace("{reason}", reason).replace("{detail}", &detail);
+        let length = body.len() - 2;
+        let mut response = Response::bare(if status == 404 { 404 } else { 400 })
+            .with("Server", self.server.clone())
+            .with("Date", shouted_date(place.now))
+            .with("Pragma", "no-cache")
+            .with("Cache-Control", "no-cache")
+            .with("Content-length", length.to_string())
+            .with("Content-Type", self.row.error_type);
+        response.reason = reason.into();
+        response.body = body.into_bytes();
+        response.framing = Framing::Close;
+        response.closing = Closing::Silent;
+        response.layout = Some(&[Slot::Rest]);
         response
     }
 }
@@ -254,7 +316,7 @@ impl Product for Device {
         }
     }
 
-    fn refuse(&self, fault: &Fault, _: &Place) -> Option<Response> {
+    fn refuse(&self, fault: &Fault, place: &Place) -> Option<Response> {
         let status = match fault.detail {
             Detail::Timeout | Detail::PlainOnTls => return None,
             Detail::BadVersion => 505,
@@ -263,19 +325,23 @@ impl Product for Device {
             Detail::BadTransferEncoding => 501,
             _ => 400,
         };
-        Some(self.plain(status, "").closing())
+        let mut response = self.plain(status, "", place);
+        if response.closing == Closing::AsAsked {
+            response.closing = Closing::Announced;
+        }
+        Some(response)
     }
 
-    fn gate(&self, request: &Request, page: bool, _: &Place) -> Option<Response> {
+    fn gate(&self, request: &Request, page: bool, place: &Place) -> Option<Response> {
         match request.method.as_str() {
             "GET" | "HEAD" | "POST" => None,
             _ if page && request.method != "TRACE" => None,
-            _ => Some(self.plain(501, &request.path)),
+            _ => Some(self.plain(501, &request.path, place)),
         }
     }
 
-    fn error(&self, status: u16, request: &Request, _: &Place) -> Response {
-        self.plain(status, &request.path)
+    fn error(&self, status: u16, request: &Request, place: &Place) -> Response {
+        self.plain(status, &request.path, place)
     }
 
     fn document(&self, request: &Request, document: &Document, place: &Place) -> Response {
@@ -286,8 +352,8 @@ impl Product for Device {
                 }
                 response
             }
-            Selected::PreconditionFailed => self.plain(412, &request.path),
-            Selected::Unsatisfiable(_) => self.plain(416, &request.path),
+            Selected::PreconditionFailed => self.plain(412, &request.path, place),
+            Selected::Unsatisfiable(_) => self.plain(416, &request.path, place),
         }
     }
 

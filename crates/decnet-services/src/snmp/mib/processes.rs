@@ -37,6 +37,9 @@ struct Entry {
     pid: u32,
     #[serde(default)]
     kind: i32,
+    /// The first Windows build that has it.
+    #[serde(default)]
+    since: u32,
 }
 
 fn once() -> u32 {
@@ -161,7 +164,13 @@ pub(crate) fn list(machine: &Machine<'_>) -> Vec<Process> {
                 pid: own,
                 name: entry.name.clone(),
                 path: filled(&entry.path, machine, &entry.service),
-                args: filled(&entry.args, machine, &entry.service),
+                args: match filled(&entry.args, machine, &entry.service) {
+                    // Service hosts have had a policy flag since Windows 10 1709.
+                    args if family == OsFamily::Windows && windows_build(machine) < 16_299 => {
+                        args.strip_suffix(" -p").unwrap_or(&args).to_owned()
+                    }
+                    args => args,
+                },
                 kind: if entry.kind == 0 { 4 } else { entry.kind },
                 // The agent that answers is the one that runs.
                 status: if entry.service == "snmp" { 1 } else { 2 },
@@ -213,7 +222,13 @@ fn fits(entry: &Entry, machine: &Machine<'_>) -> bool {
     let fits_product = entry.product.is_empty()
         || identity.product(&entry.service).is_some_and(|product| product.name == entry.product)
         || (entry.service == "snmp" && machine.persona.product().starts_with(&entry.product));
-    fits_row && fits_service && fits_product && fits_vendor(&entry.vendors, machine)
+    let fits_build = entry.since == 0 || entry.since <= windows_build(machine);
+    fits_row && fits_service && fits_product && fits_build && fits_vendor(&entry.vendors, machine)
+}
+
+/// The Windows build of the decky.
+fn windows_build(machine: &Machine<'_>) -> u32 {
+    super::windows::version_of(&machine.identity.os.kernel)
 }
 
 /// Puts the decky's own values into a command line.

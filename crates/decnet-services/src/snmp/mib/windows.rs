@@ -137,6 +137,12 @@ pub(super) fn lan_manager(builder: &mut Builder, machine: &Machine<'_>) {
 
 fn services(machine: &Machine<'_>) -> Vec<String> {
     let mut list: Vec<String> = SERVICES.iter().map(|name| (*name).to_owned()).collect();
+    if version_of(&machine.identity.os.kernel) < 15_063 {
+        // Renamed with Windows 10 1703.
+        list.iter_mut().filter(|name| name.contains("Defender")).for_each(|name| {
+            *name = "Windows Defender Service".to_owned();
+        });
+    }
     for (slug, names) in OF_SERVICES {
         if machine.decky.service(slug).is_some() {
             list.extend(names.iter().map(|name| (*name).to_owned()));
@@ -154,8 +160,11 @@ fn users(machine: &Machine<'_>) -> Vec<String> {
     let mut draw = machine.identity.draw(&["snmp", "users"]);
     let mut list: Vec<String> =
         ["Administrator", "Guest", "DefaultAccount", "WDAGUtilityAccount"].map(str::to_owned).to_vec();
-    if version_of(&machine.identity.os.kernel) < 14_393 {
-        list.truncate(2);
+    // DefaultAccount came with Windows 10, the account of Application Guard with 1709.
+    match version_of(&machine.identity.os.kernel) {
+        0..10_240 => list.truncate(2),
+        10_240..16_299 => list.truncate(3),
+        _ => {}
     }
     for (name, odds) in [("svc_backup", 3), ("localadmin", 3), ("svc_sql", 5), ("support", 4), ("scanner", 5)]
     {
@@ -197,7 +206,7 @@ fn shares(machine: &Machine<'_>) -> Vec<(String, String, String)> {
     }
 }
 
-fn version_of(build: &str) -> u32 {
+pub(super) fn version_of(build: &str) -> u32 {
     build.parse().unwrap_or(17_763)
 }
 
