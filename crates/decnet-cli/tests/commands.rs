@@ -1,5 +1,6 @@
 //! Every command as a stranger meets it: what it prints for people and programs, what it writes, and the
 //! exit code. Nothing here needs root, Docker or a network.
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
 #![allow(clippy::disallowed_methods, reason = "the tests start the program that they test")]
 
