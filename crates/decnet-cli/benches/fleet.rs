@@ -15,7 +15,7 @@ use decnet_engine::lab;
 use decnet_net::NetError;
 use decnet_net::lab::{HOST_INTERFACE, Lab, Layout};
 
-const SERVICES: &str = "http,snmp";
+const SERVICES: &str = "http,redis,snmp";
 const IDLE: Duration = Duration::from_secs(5);
 
 fn main() {
