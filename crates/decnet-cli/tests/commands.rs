@@ -2,6 +2,7 @@
 //! exit code. Nothing here needs root, Docker or a network.
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
 #![allow(clippy::disallowed_methods, reason = "the tests start the program that they test")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod support;
 
