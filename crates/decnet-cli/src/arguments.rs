@@ -5,14 +5,21 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::failure::exit;
+
 /// Fills a LAN with fake machines: whoever touches one is an intruder, and every step is recorded.
 #[derive(Debug, Parser)]
-#[command(name = "decnet", bin_name = "decnet", version, max_term_width = 100)]
+#[command(name = "decnet", bin_name = "decnet", version, max_term_width = 100, after_help = exit_codes())]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+fn exit_codes() -> String {
+    let lines = exit::MEANINGS.map(|(code, meaning)| format!("  {code}  {meaning}"));
+    format!("Exit codes:\n{}", lines.join("\n"))
 }
 
 /// What every command takes.
@@ -25,7 +32,7 @@ pub(crate) struct Global {
     /// Where the deployment is remembered [default: /var/lib/decnet for root, else $XDG_STATE_HOME/decnet]
     #[arg(long, global = true, env = "DECNET_STATE_DIR", hide_env_values = true, value_name = "DIRECTORY")]
     state_dir: Option<OsString>,
-    /// Say more
+    /// Say more about what is done
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -128,7 +135,7 @@ pub(crate) struct Deploy {
     /// The LAN's gateway [default: that of the default route]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) gateway: Option<String>,
-    /// The first address to assign
+    /// The first address to assign [default: the first of the LAN]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) ip_start: Option<String>,
     /// Services of every decky, by comma; see `decnet services`
@@ -137,7 +144,7 @@ pub(crate) struct Deploy {
     /// One to three services for each decky, drawn by chance
     #[arg(long)]
     pub(crate) randomize_services: bool,
-    /// Distributions, by comma, cycled over the deckies; see `decnet distros`
+    /// Distributions, by comma, cycled over the deckies; see `decnet distros` [default: those of the role, else all]
     #[arg(long, value_name = "LIST")]
     pub(crate) distro: Option<String>,
     /// A distribution for each decky, drawn by chance
@@ -167,10 +174,10 @@ pub(crate) struct Deploy {
     /// A config file, INI or TOML
     #[arg(long, short, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// What runs the fleet: auto, docker or native
+    /// What runs the fleet: auto, docker or native [default: auto]
     #[arg(long, value_name = "ENGINE")]
     pub(crate) engine: Option<String>,
-    /// The number everything is drawn from; the same one gives the same plan
+    /// The number everything is drawn from; the same one gives the same plan [default: that of the fleet that is there, else drawn]
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub(crate) seed: Option<String>,
 }
@@ -206,7 +213,7 @@ pub(crate) struct Validate {
 
 #[derive(Debug, Args)]
 pub(crate) struct Events {
-    /// Go on as events come
+    /// Go on and show events as they come
     #[arg(long, short)]
     pub(crate) follow: bool,
     /// Only these deckies

@@ -17,6 +17,14 @@ pub(crate) mod exit {
     pub(crate) const USAGE: u8 = 2;
     /// Partly done.
     pub(crate) const PARTLY: u8 = 3;
+
+    /// All of them, in words for help and documents.
+    pub(crate) const MEANINGS: [(u8, &str); 4] = [
+        (DONE, "done"),
+        (FAILED, "failed"),
+        (USAGE, "wrong usage or invalid config"),
+        (PARTLY, "partly done; the answer says what is missing"),
+    ];
 }
 
 /// A failed command.

@@ -8,6 +8,8 @@ mod excerpt;
 mod failure;
 mod output;
 mod progress;
+#[cfg(test)]
+mod readme;
 mod table;
 mod terminal;
 

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
 #![allow(clippy::disallowed_methods, reason = "the tests start the program that they test")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod support;
 
@@ -10,6 +11,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use decnet_core::Plan;
+use decnet_core::state::{Engine, State, StateDir};
 use serde_json::{Value, json};
 use support::{Done, Place, finish, root};
 
@@ -272,6 +275,57 @@ fn a_state_that_is_broken_is_told() {
     let (code, value) = place.json(&["status"]);
     assert_eq!(code, 1);
     assert!(value["error"]["message"].as_str().unwrap().contains("is of version 999"));
+}
+
+/// A place where a fleet was deployed of which nothing runs any more, as after a restart of the machine.
+fn after_a_crash() -> Place {
+    let place = Place::new();
+    let (_, value) = place.json(&FLEET);
+    let plan: Plan = serde_json::from_value(value["plan"].clone()).unwrap();
+    let directory = StateDir::open(place.path("state")).unwrap();
+    directory.save(&State::new(plan, Engine::Native)).unwrap();
+    place
+}
+
+#[test]
+fn a_dry_run_shows_what_becomes_of_the_fleet_that_is_there() {
+    let place = after_a_crash();
+    let before = files(&place.path("state"));
+    let words = ["deploy", "--dry-run", "-n", "5", "--services", "ssh,http", "--subnet", "10.0.0.0/24"];
+    let (code, grown) = place.json(&words);
+    let (_, deployed) = place.json(&FLEET);
+    assert_eq!(code, 0);
+    let deckies = |value: &Value| value["plan"]["deckies"].as_array().unwrap().clone();
+    assert_eq!(deckies(&grown).len(), 5);
+    assert_eq!(deckies(&grown)[..3], deckies(&deployed)[..], "what is there stays as it is");
+    assert_eq!(grown["plan"]["seed"], 7, "the seed is that of the deployment");
+    assert_eq!(files(&place.path("state")), before, "and nothing there is touched");
+}
+
+#[test]
+fn what_runs_no_more_is_told_so() {
+    let place = after_a_crash();
+    let done = place.run(&["status"]);
+    assert_eq!((done.code, done.err.as_str()), (3, ""), "{done:?}");
+    assert!(done.out.lines().any(|line| line.starts_with("decky-01  10.0.0.2  ")), "{}", done.out);
+    assert!(done.out.contains("0 of 3 deckies up"), "{}", done.out);
+    let (code, value) = place.json(&["status"]);
+    assert_eq!((code, &value["deployed"], value["deckies"].as_array().unwrap().len()), (3, &json!(true), 3));
+    let done = place.run(&["teardown", "--id", "decky-9"]);
+    assert_eq!((done.code, done.out.as_str()), (2, ""));
+    assert!(
+        done.err.contains("there is no decky `decky-9`; there are decky-01, decky-02, decky-03"),
+        "{}",
+        done.err
+    );
+    let done = place.run(&["teardown", "--id", "decky-02"]);
+    assert_eq!((done.code, done.out.as_str()), (0, "decky-02 is gone\n"), "{done:?}");
+    assert_eq!(place.json(&["status"]).1["deckies"].as_array().unwrap().len(), 2);
+    let done = place.run(&["teardown", "--all"]);
+    assert_eq!((done.code, done.out.as_str()), (0, "2 deckies are gone\n"), "{done:?}");
+    assert_eq!(place.json(&["status"]), (0, json!({ "deployed": false })));
+    let done = place.run(&["teardown", "--all"]);
+    assert_eq!((done.code, done.out.as_str()), (0, "nothing was deployed\n"), "{done:?}");
 }
 
 // ---------------------------------------------------------------------------------------- validate
