@@ -38,15 +38,17 @@ pub(crate) struct Global {
 }
 
 impl Global {
-    /// The state directory that was named; an empty name, such as that of an empty variable, is none.
-    pub(crate) fn named_state_dir(&self) -> Option<&Path> {
-        self.state_dir.as_deref().filter(|name| !name.is_empty()).map(Path::new)
+    /// The state directory that was named, absolute: the fleet's processes have another current directory. An
+    /// empty name, such as that of an empty variable, is none.
+    pub(crate) fn named_state_dir(&self) -> Option<PathBuf> {
+        let directory = self.state_dir.as_deref().filter(|name| !name.is_empty()).map(Path::new)?;
+        Some(std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned()))
     }
 
     /// The state directory of this user.
     pub(crate) fn state_dir(&self) -> PathBuf {
         if let Some(directory) = self.named_state_dir() {
-            return directory.to_owned();
+            return directory;
         }
         if decnet_engine::preflight::is_root() {
             return PathBuf::from("/var/lib/decnet");

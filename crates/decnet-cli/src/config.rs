@@ -90,6 +90,22 @@ pub(crate) fn request(deploy: &Deploy) -> Result<(Request, Vec<Diagnostic>), Fai
     Ok((request, found))
 }
 
+/// Makes the path of the log file absolute: the processes that write it have another current directory. One
+/// from a config file is relative to that file, one from a flag to where the command was typed.
+pub(crate) fn anchor_log_file(request: &mut Request, config: Option<&Path>) -> Result<(), Failure> {
+    let Some(log_file) = &mut request.general.log_file else { return Ok(()) };
+    let base = match (&log_file.origin, config.and_then(Path::parent)) {
+        (Origin::File { .. }, Some(folder)) => folder.join(&log_file.value),
+        _ => Path::new(&log_file.value).to_owned(),
+    };
+    let absolute = std::path::absolute(&base).map_err(|error| Failure::file("find", &base, &error))?;
+    log_file.value = absolute
+        .into_os_string()
+        .into_string()
+        .map_err(|path| Failure::Usage(format!("--log-file: {} is not UTF-8", Path::new(&path).display())))?;
+    Ok(())
+}
+
 fn fleet(deploy: &Deploy) -> Result<Request, Failure> {
     let Some(deckies) = deploy.deckies.clone() else {
         return Err(Failure::Usage("how many deckies? give --deckies NUMBER, or --config FILE".to_owned()));
@@ -132,4 +148,24 @@ fn flags_that_lose(deploy: &Deploy, config: &Path, request: &Request) -> Vec<Dia
             diagnostic
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_file_is_found_from_anywhere() {
+        let source = Source::new("conf/fleet.ini", "log_file = deep/x.log");
+        let mut request = Request::default();
+        let mut at = |origin: Origin, value: &str| {
+            request.general.log_file = Some(Spanned::new(value.to_owned(), origin));
+            anchor_log_file(&mut request, Some(Path::new("/etc/conf/fleet.ini"))).unwrap();
+            request.general.log_file.as_ref().unwrap().value.clone()
+        };
+        assert_eq!(at(Origin::file(&source, 11..21), "deep/x.log"), "/etc/conf/deep/x.log");
+        assert_eq!(at(Origin::file(&source, 11..21), "/var/log/x.log"), "/var/log/x.log");
+        let here = std::env::current_dir().unwrap().join("x.log");
+        assert_eq!(at(Origin::Flag("--log-file"), "x.log"), here.to_str().unwrap());
+    }
 }

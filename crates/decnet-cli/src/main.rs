@@ -61,7 +61,7 @@ fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Outcome, Failure> {
     let state = arguments.global.state_dir();
     match &arguments.command {
         Command::Deploy(deploy) => commands::deploy::run(deploy, &state, terminal),
-        Command::Lab(lab) => commands::lab::run(lab, arguments.global.named_state_dir(), terminal),
+        Command::Lab(lab) => commands::lab::run(lab, arguments.global.named_state_dir().as_deref(), terminal),
         Command::Status => commands::status::run(&state),
         Command::Teardown(teardown) => commands::teardown::run(teardown, &state),
         Command::Services => Ok(commands::catalogue::services()),

@@ -53,7 +53,8 @@ pub(crate) fn deploy(arguments: &Deploy, path: &Path, terminal: &Terminal) -> Re
             "swarm mode is not in this version; deploy with --mode unihost".to_owned(),
         ));
     }
-    let (request, mut found) = config::request(arguments)?;
+    let (mut request, mut found) = config::request(arguments)?;
+    config::anchor_log_file(&mut request, arguments.config.as_deref())?;
     let directory = StateDir::open(path)?;
     let previous = directory.load()?;
     let seed = previous.as_ref().map_or_else(fresh_seed, |state| Ok(state.plan.seed))?;
