@@ -115,6 +115,7 @@ pub(crate) const DECKIES: &[Mistake] = &[
     ini("amount 0", net!("[a]\nservices = ssh\namount = 0\n"), &["6:10 error amount.zero"], &["there would be no decky"]),
     ini("amount in words", net!("[a]\nservices = ssh\namount = many\n"), &["6:10 error amount.invalid"], &["`many` is not a number"]),
     ini("amount beyond the network", net!("[a]\nservices = ssh\namount = 254\n"), &["6:10 error amount.too-many"], &["the 253 that there is room for"]),
+    ini("more sections than there is room for", "[general]\nnet = 10.0.0.0/29\ngw = 10.0.0.1\n[a]\nservices = ssh\namount = 5\n[b]\nservices = ssh\n[c]\nservices = ssh\namount = 5\n[d]\nservices = ssh\namount = 5\n", &["7:2 error amount.too-many"], &["with `b` there are 6 deckies, and 10.0.0.0/29 has room for 5"]),
     ini("amount with ip", net!("[a]\nservices = ssh\namount = 2\nip = 10.0.0.9\n"), &["7:6 error amount.with-ip"], &["2 members", "leave out `ip`", "the amount"]),
     ini("amount with mac", net!("[a]\nservices = ssh\namount = 2\nmac = 00:0c:29:01:02:03\n"), &["7:7 error amount.with-mac"], &["leave out `mac`"]),
     ini("amount with hostname", net!("[a]\nservices = ssh\namount = 2\nhostname = x\n"), &["7:12 error amount.with-hostname"], &["leave out `hostname`"]),

@@ -63,7 +63,9 @@ pub(super) fn assign(
         };
         missing += usize::from(address.is_none());
     }
-    if missing > 0 {
+    // More deckies than the LAN has room for have been told where they were asked for.
+    let told = diagnostics.iter().any(|diagnostic| diagnostic.code == "amount.too-many");
+    if missing > 0 && !told {
         let subnet = network.subnet;
         let origin = match &general.ip_start {
             Some((_, origin)) => origin.clone(),
