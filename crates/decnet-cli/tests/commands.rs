@@ -1,6 +1,5 @@
 //! Every command as a stranger meets it: what it prints for people and programs, what it writes, and the
 //! exit code. Nothing here needs root, Docker or a network.
-#![allow(clippy::print_stderr, reason = "a skipped test says so")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
 #![allow(clippy::disallowed_methods, reason = "the tests start the program that they test")]
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
@@ -342,6 +341,23 @@ fn the_toml_and_ini_examples_have_the_same_verdict() {
         (*code, verdict["deckies"].clone(), found)
     });
     assert_eq!(codes[0], codes[1]);
+}
+
+#[test]
+fn the_long_example_is_planned_and_rendered_whole() {
+    let place = Place::new();
+    let config = root().join("fixtures/test-full.ini");
+    let (code, value) = place.json(&["deploy", "--dry-run", "--config", config.to_str().unwrap()]);
+    assert_eq!(code, 0, "{value}");
+    let deckies = value["plan"]["deckies"].as_array().unwrap();
+    assert_eq!(deckies.len(), 14);
+    let services: std::collections::BTreeSet<&str> =
+        deckies.iter().flat_map(|decky| names(&decky["services"], "slug")).collect();
+    assert_eq!(services, SERVICES.iter().map(|(slug, _)| *slug).collect());
+    let compose = std::fs::read_to_string(place.path("decnet-dry-run/compose.yaml")).unwrap();
+    for decky in names(&value["plan"]["deckies"], "name") {
+        assert!(compose.contains(&format!("\n  {decky}:")), "{decky}");
+    }
 }
 
 #[test]
