@@ -7,6 +7,8 @@ use crate::httpd::Response;
 
 const PRINTER: &str = include_str!("../pages/printer.html");
 const ROUTER: &str = include_str!("../pages/router.html");
+/// Sends the browser on, as in OpenWrt 15.05 to 18.06, on which routers' firmware is built.
+const LUCI_INDEX: &str = include_str!("../pages/luci_index.html");
 
 fn page(visit: &Visit<'_>, status: u16, body: String) -> Answer {
     Answer::Page(
@@ -130,11 +132,7 @@ pub(super) fn router(visit: &Visit<'_>) -> Answer {
         }
     }
     match path {
-        "/" | "/index.html" => {
-            // A page that sends the browser on, as OpenWrt has it.
-            let body = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.1//EN\" \"http://www.w3.org/TR/xhtml11/DTD/xhtml11.dtd\">\n<html xmlns=\"http://www.w3.org/1999/xhtml\">\n\t<head>\n\t\t<meta http-equiv=\"Cache-Control\" content=\"no-cache, no-store, must-revalidate\" />\n\t\t<meta http-equiv=\"Pragma\" content=\"no-cache\" />\n\t\t<meta http-equiv=\"Expires\" content=\"0\" />\n\t\t<meta http-equiv=\"refresh\" content=\"0; URL=cgi-bin/luci/\" />\n\t</head>\n\t<body style=\"background-color: white\">\n\t\t<a style=\"color: black; font-family: arial, helvetica, sans-serif;\" href=\"cgi-bin/luci/\">LuCI - Lua Configuration Interface</a>\n\t</body>\n</html>\n";
-            visit.file("luci index", "text/html", body)
-        }
+        "/" | "/index.html" => visit.file("luci index", "text/html", LUCI_INDEX),
         "/cgi-bin/luci"
         | "/cgi-bin/luci/"
         | "/cgi-bin/luci/admin"

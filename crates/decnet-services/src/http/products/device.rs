@@ -90,14 +90,14 @@ const ROWS: &[Row] = &[
         echo_version: false,
     },
     Row {
-        name: "uhttpd",
+        name: UHTTPD,
         // uhttpd of OpenWrt sends no Server.
         server: "",
         layout: CONNECTION_FIRST,
         style: KeepAliveStyle::Echo,
         error_type: "text/html",
-        error: "<h1>{reason}</h1>The requested URL {path} was not found on this server.",
-        echo_version: false,
+        error: "<h1>{reason}</h1>{detail}",
+        echo_version: true,
     },
     Row {
         name: "mini_httpd",
@@ -146,6 +146,8 @@ const ROWS: &[Row] = &[
     },
 ];
 
+/// The server of OpenWrt. It writes pages in chunks as it goes.
+const UHTTPD: &str = "uhttpd";
 /// Schneider's server, an old GoAhead with habits of its own.
 const SCHNEIDER: &str = "schneider-web";
 
@@ -246,15 +248,24 @@ impl Device {
             return self.schneider(status, path, place);
         }
         let reason = crate::httpd::response::reason(status);
+        // Only uhttpd's page has a place for it.
+        let detail = match status {
+            404 => format!("The requested URL {} was not found on this server.", escape(path)),
+            _ => String::new(),
+        };
         let body = self
             .row
             .error
+            .replace("{detail}", &detail)
             .replace("{status}", &status.to_string())
             .replace("{reason}", reason)
             .replace("{server}", &escape(&self.server))
             .replace("{path}", &escape(path));
         let mut response = Response::new(status, self.row.error_type, body);
         response.reason = reason.into();
+        if self.row.name == UHTTPD {
+            response.framing = Framing::Dynamic;
+        }
         response
     }
 
