@@ -401,17 +401,16 @@ fn persistence(call: &Call<'_>, page: &mut Page) {
     }
 }
 
-fn stats(call: &Call<'_>, page: &mut Page) {
+fn stats(call: &mut Call<'_>, page: &mut Page) {
+    let second = call.state.host.clock.seconds();
+    let flow = call.state.stats.last_second(second);
     let state = &call.state;
     let now = state.host.clock.micros();
     let stats = &state.stats;
     let (before_in, before_out) = stats.bytes_before(now);
     let (hits, misses) = stats.lookups_before(now);
     let commands = stats.commands + stats.commands_before(now);
-    let rate = stats.rate();
-    // The present rate wanders around its mean.
-    let wobble = state.host.entropy.between(70, 130) as f64 / 100.0;
-    let kbps = |bytes: f64| format!("{:.2}", rate * wobble * bytes / 1024.0);
+    let kbps = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
     let channels: std::collections::BTreeSet<&Vec<u8>> =
         state.clients.values().flat_map(|client| &client.channels).collect();
     let patterns: std::collections::BTreeSet<&Vec<u8>> =
@@ -420,15 +419,15 @@ fn stats(call: &Call<'_>, page: &mut Page) {
     page.title("Stats");
     page.row("total_connections_received", stats.connections + stats.connections_before(now));
     page.row("total_commands_processed", commands);
-    page.row("instantaneous_ops_per_sec", (rate * wobble).round());
+    page.row("instantaneous_ops_per_sec", flow.commands);
     page.row("total_net_input_bytes", stats.bytes_in + before_in);
     page.row("total_net_output_bytes", stats.bytes_out + before_out);
     if seven {
         page.row("total_net_repl_input_bytes", 0);
         page.row("total_net_repl_output_bytes", 0);
     }
-    page.row("instantaneous_input_kbps", kbps(71.0));
-    page.row("instantaneous_output_kbps", kbps(113.0));
+    page.row("instantaneous_input_kbps", kbps(flow.bytes_in));
+    page.row("instantaneous_output_kbps", kbps(flow.bytes_out));
     if seven {
         page.row("instantaneous_input_repl_kbps", "0.00");
         page.row("instantaneous_output_repl_kbps", "0.00");

@@ -37,6 +37,7 @@ mod tables;
 mod tests;
 
 /// The words of the key `keys`.
+#[cfg(feature = "servers")]
 const BAIT: &str = "auto, none, sessions, cache, queue, mail, ci";
 
 static KEYS: &[PersonaKey] = &[

@@ -69,7 +69,8 @@ impl Recorder {
             }
         }
         let http = matches!(verb.as_str(), "post" | "host:")
-            || (done.arguments.len() == 3 && done.arguments[2].starts_with(b"HTTP/1."));
+            || (done.arguments.len() == 3 && done.arguments[2].starts_with(b"HTTP/1."))
+            || (is_foreign(done.raw) && verb != "get");
         if http && !self.wrong_protocol {
             self.wrong_protocol = true;
             session.emit_raw(Body::ScanProbe { kind: "wrong_protocol".to_owned() }, done.raw);
@@ -125,15 +126,16 @@ impl Recorder {
         session.emit_raw(Body::ScanProbe { kind: kind.to_owned() }, raw);
     }
 
-    /// Reports what the whole connection was, at its end. `rest` was sent and never became a request.
-    pub(crate) fn closed(&self, session: &Session, rest: &[u8]) {
-        if self.broken || self.wrong_protocol {
+    /// Reports what the whole connection was, at its end. `rest` was sent and never
+    /// became a request; a silent connection is reported by whoever runs us.
+    pub(crate) fn closed(&self, session: &Session, rest: &[u8], silent: bool) {
+        if self.broken || self.wrong_protocol || silent {
             return;
         }
         if !rest.is_empty() && self.requests == 0 {
             let kind = if is_foreign(rest) { "wrong_protocol" } else { "malformed" };
             session.emit_raw(Body::ScanProbe { kind: kind.to_owned() }, rest);
-        } else if self.requests > 0 && !self.worked {
+        } else if !self.worked {
             session.emit(Body::ScanProbe { kind: "handshake_only".to_owned() });
         }
     }

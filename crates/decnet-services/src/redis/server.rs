@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::codec::{Frame, Framer, Reply, Rules};
-use super::engine::{Client, Close, State, execute, spec_of};
+use super::engine::{Client, Close, Flow, State, execute, spec_of};
 use super::persona::Persona;
 use super::record::{Done, Recorder};
 use crate::connection::Connection;
@@ -186,7 +186,8 @@ impl Redis {
         let mut recorder = Recorder::default();
         let mut framer = Framer::default();
         let result = self.serve(&mut connection, &session, port, &mut seat, &mut framer, &mut recorder).await;
-        recorder.closed(&session, framer.rest());
+        let silent = connection.traffic().received() == 0;
+        recorder.closed(&session, framer.rest(), silent);
         drop(seat);
         result?;
         connection.shutdown().await
@@ -209,7 +210,9 @@ impl Redis {
         loop {
             let mut paused = None;
             let (close, blocked) = loop {
-                let (out, status) = self.with(port, |state| status(state, id));
+                // Replies gather until nothing more can be read, as in the product, whose clients then lose
+                // them where it closes without a word.
+                let (out, status) = self.with(port, |state| status(state, id, GATHER));
                 if !out.is_empty() {
                     self.write(connection, port, &out).await?;
                 }
@@ -271,6 +274,10 @@ impl Redis {
                     }
                 }
             };
+            let (out, _) = self.with(port, |state| status(state, id, 0));
+            if !out.is_empty() {
+                self.write(connection, port, &out).await?;
+            }
             match close {
                 Close::No => {}
                 Close::AfterReply | Close::Now => return Ok(()),
@@ -310,6 +317,8 @@ impl Redis {
                     framer.push(&buffer[..read]);
                     self.with(port, |state| {
                         state.stats.bytes_in += read as u64;
+                        let second = state.host.clock.seconds();
+                        state.stats.flow(second, Flow { bytes_in: read as u64, ..Flow::default() });
                         state.stats.reads += 1;
                     });
                 }
@@ -348,6 +357,8 @@ impl Redis {
     async fn write(&self, connection: &mut Connection, port: u16, out: &[u8]) -> io::Result<()> {
         self.with(port, |state| {
             state.stats.bytes_out += out.len() as u64;
+            let second = state.host.clock.seconds();
+            state.stats.flow(second, Flow { bytes_out: out.len() as u64, ..Flow::default() });
             state.stats.writes += 1;
         });
         for piece in out.chunks(GATHER) {
@@ -365,8 +376,8 @@ struct Status {
     restricted: bool,
 }
 
-/// What waits to be written, and whether to go on.
-fn status(state: &mut State, id: u64) -> (Vec<u8>, Status) {
+/// What waits to be written where it is more than `least`, and whether to go on.
+fn status(state: &mut State, id: u64, least: usize) -> (Vec<u8>, Status) {
     match state.clients.get_mut(&id) {
         Some(client) => {
             let status = Status {
@@ -375,7 +386,8 @@ fn status(state: &mut State, id: u64) -> (Vec<u8>, Status) {
                 restricted: !client.authenticated,
             };
             // Closed at once means that what waits is lost.
-            let out = if matches!(client.close, Close::Now | Close::Limit(_)) {
+            let kept = client.pending.len() <= least;
+            let out = if kept || matches!(client.close, Close::Now | Close::Limit(_)) {
                 Vec::new()
             } else {
                 std::mem::take(&mut client.pending)

@@ -170,7 +170,7 @@ impl Framer {
     /// Where the CR of the current line is. The LF must have come, too, but is not looked at.
     fn line(&self) -> Line {
         let rest = self.rest();
-        match rest.iter().position(|byte| *byte == b'\r') {
+        match find(rest, b'\r') {
             Some(at) if at + 1 < rest.len() => Line::At(at),
             Some(_) => Line::Incomplete,
             None if rest.len() > INLINE_BOUND => Line::TooLong,
@@ -262,7 +262,7 @@ impl Framer {
 
     fn inline(&mut self) -> Step {
         let rest = self.rest();
-        let Some(end) = rest.iter().position(|byte| *byte == b'\n') else {
+        let Some(end) = find(rest, b'\n') else {
             return if rest.len() > INLINE_BOUND {
                 Step::broken("too big inline request")
             } else {
@@ -298,6 +298,11 @@ impl Step {
     }
 }
 
+/// Where a byte is, as C's strchr finds it: not behind a NUL. So a line with one in it never ends.
+fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
+    bytes.iter().take_while(|byte| **byte != 0).position(|byte| *byte == wanted)
+}
+
 /// A decimal number as the product's string2ll reads it: no sign but a minus, no leading zeros, no spaces.
 pub(crate) fn number(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
@@ -319,14 +324,13 @@ pub(crate) fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
         while i < line.len() && space(line[i]) {
             i += 1;
         }
-        // A C string: the product stops at the first NUL.
-        if i >= line.len() || line[i] == 0 {
+        if i >= line.len() {
             return Some(words);
         }
         let mut word = Vec::new();
         let mut quote = None;
         loop {
-            let Some(&byte) = line.get(i).filter(|byte| **byte != 0) else {
+            let Some(&byte) = line.get(i) else {
                 if quote.is_some() {
                     return None;
                 }
@@ -341,7 +345,7 @@ pub(crate) fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
                                 word.push((high * 16 + low) as u8);
                                 i += 3;
                             }
-                            (Some(&escaped), ..) if escaped != 0 => {
+                            (Some(&escaped), ..) => {
                                 word.push(match escaped {
                                     b'n' => b'\n',
                                     b'r' => b'\r',
@@ -356,7 +360,7 @@ pub(crate) fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
                         }
                     }
                     b'"' => {
-                        if line.get(i + 1).is_some_and(|next| *next != 0 && !space(*next)) {
+                        if line.get(i + 1).is_some_and(|next| !space(*next)) {
                             return None;
                         }
                         i += 1;
@@ -370,7 +374,7 @@ pub(crate) fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
                         i += 1;
                     }
                     b'\'' => {
-                        if line.get(i + 1).is_some_and(|next| *next != 0 && !space(*next)) {
+                        if line.get(i + 1).is_some_and(|next| !space(*next)) {
                             return None;
                         }
                         i += 1;
@@ -402,6 +406,14 @@ mod tests {
         let mut framer = Framer::default();
         framer.push(bytes);
         std::iter::from_fn(|| framer.next(Rules::default())).collect()
+    }
+
+    /// How much of what is wrong has come already depends on the split; everything else must not.
+    fn without_rest(frame: Frame) -> Frame {
+        match frame {
+            Frame::Broken { text, .. } => Frame::Broken { text, raw: Vec::new() },
+            other => other,
+        }
     }
 
     fn request(words: &[&str]) -> Vec<Vec<u8>> {
@@ -497,7 +509,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_split_gives_the_same_frames(bytes in wire(), cuts in proptest::collection::vec(0usize..400, 0..12)) {
-            let whole = all(&bytes);
+            let whole: Vec<Frame> = all(&bytes).into_iter().map(without_rest).collect();
             let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
             cuts.push(bytes.len());
             cuts.sort_unstable();
@@ -508,7 +520,7 @@ mod tests {
                 framer.push(&bytes[from..cut]);
                 from = cut;
                 while let Some(frame) = framer.next(Rules::default()) {
-                    frames.push(frame);
+                    frames.push(without_rest(frame));
                 }
                 prop_assert!(framer.held() <= bytes.len());
             }

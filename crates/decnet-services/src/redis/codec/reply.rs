@@ -35,6 +35,8 @@ pub(crate) enum Reply {
     Set(Vec<Reply>),
     /// `,1.5`, or a bulk
     Double(f64),
+    /// `,1.5` in a text of its own, or a bulk
+    Decimal(String),
     /// `#t`, or 1 and 0
     Bool(bool),
     /// `=` with its three letters, or a bulk
@@ -91,6 +93,7 @@ impl Reply {
         match self {
             Reply::Simple(text) => text.len() + 3,
             Reply::Error(text) => text.len() + 3,
+            Reply::Decimal(text) => text.len() + 16,
             Reply::Bulk(bytes) | Reply::Verbatim(_, bytes) | Reply::Raw(bytes) => bytes.len() + 16,
             Reply::Array(items) | Reply::Set(items) | Reply::Push(items) | Reply::Many(items) => {
                 16 + items.iter().map(Reply::weight).sum::<usize>()
@@ -125,6 +128,8 @@ impl Reply {
             }
             Reply::Double(number) if resp3 => line(out, b',', double(*number).as_bytes()),
             Reply::Double(number) => bulk(out, double(*number).as_bytes()),
+            Reply::Decimal(text) if resp3 => line(out, b',', text.as_bytes()),
+            Reply::Decimal(text) => bulk(out, text.as_bytes()),
             Reply::Bool(value) if resp3 => line(out, b'#', if *value { b"t" } else { b"f" }),
             Reply::Bool(value) => line(out, b':', if *value { b"1" } else { b"0" }),
             Reply::Verbatim(kind, bytes) if resp3 => {

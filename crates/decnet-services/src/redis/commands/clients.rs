@@ -385,13 +385,6 @@ fn tracking(call: &mut Call<'_>) -> Answer {
         call.client().tracking = None;
         return Ok(Reply::OK);
     }
-    if !call.resp3() && wanted.redirect == 0 {
-        return Err(
-            "ERR Client tracking can be enabled only in RESP3 mode or when a redirection is set with the \
-                    'REDIRECT' option."
-                .into(),
-        );
-    }
     if !wanted.broadcast && !wanted.prefixes.is_empty() {
         return Err("ERR PREFIX option requires BCAST mode to be enabled".into());
     }

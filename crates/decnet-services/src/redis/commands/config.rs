@@ -28,10 +28,16 @@ fn get(call: &mut Call<'_>) -> Answer {
     }
     let release = call.release();
     let patterns: Vec<Vec<u8>> = call.args[2..].to_vec();
-    let mut rows: Vec<(&'static str, Vec<u8>)> = Vec::new();
+    let mut rows: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     for parameter in tables::parameters() {
         for name in parameter.names(release) {
             if patterns.iter().any(|pattern| glob(pattern, name.as_bytes(), true)) {
+                // Release 7 answers an exact name in the spelling of the question.
+                let asked = patterns.iter().find(|pattern| pattern.eq_ignore_ascii_case(name.as_bytes()));
+                let name = match asked {
+                    Some(asked) if release.since(7, 0) => asked.clone(),
+                    _ => name.as_bytes().to_vec(),
+                };
                 rows.push((name, shown(call, parameter)));
             }
         }
@@ -41,7 +47,7 @@ fn get(call: &mut Call<'_>) -> Answer {
         let mut order = call.state.host.identity().draw(&["redis", "config order", &call.state.run_id]);
         order.shuffle(&mut rows);
     }
-    Ok(Reply::Map(rows.into_iter().map(|(name, value)| (Reply::text(name), Reply::Bulk(value))).collect()))
+    Ok(Reply::Map(rows.into_iter().map(|(name, value)| (Reply::Bulk(name), Reply::Bulk(value))).collect()))
 }
 
 fn shown(call: &Call<'_>, parameter: &Parameter) -> Vec<u8> {

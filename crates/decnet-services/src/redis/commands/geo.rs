@@ -155,7 +155,7 @@ fn geohash(call: &mut Call<'_>) -> Answer {
 /// A coordinate as the product prints it: 17 decimals, without trailing zeros.
 fn coordinate(value: f64) -> Reply {
     let text = format!("{value:.17}");
-    Reply::text(text.trim_end_matches('0').trim_end_matches('.'))
+    Reply::Decimal(text.trim_end_matches('0').trim_end_matches('.').to_owned())
 }
 
 fn coordinates((longitude, latitude): (f64, f64)) -> Reply {
@@ -403,6 +403,6 @@ mod tests {
         assert_eq!(general(palermo, 17), "3479099956230698");
         let km = distance(decode(palermo), decode(catania)) / 1000.0;
         assert_eq!(format!("{km:.4}"), "166.2742");
-        assert_eq!(coordinate(decode(palermo).0), Reply::text("13.36138933897018433"));
+        assert_eq!(coordinate(decode(palermo).0), Reply::Decimal("13.36138933897018433".to_owned()));
     }
 }

@@ -1,7 +1,7 @@
 //! Hashes.
 
 use crate::redis::codec::{Reply, number};
-use crate::redis::engine::{Answer, Call, SYNTAX, float, human_float};
+use crate::redis::engine::{Answer, Call, SYNTAX, float, float_sum};
 
 pub(super) const HANDLERS: super::Group = &[
     ("hdel", hdel),
@@ -142,16 +142,10 @@ fn hincrby(call: &mut Call<'_>) -> Answer {
 
 fn hincrbyfloat(call: &mut Call<'_>) -> Answer {
     let (key, field) = (call.arg(1).to_vec(), call.arg(2).to_vec());
-    let by = call.float(3)?;
-    let old = match call.hash(&key)?.and_then(|hash| hash.get(&field)) {
-        Some(value) => float(value).ok_or("ERR hash value is not a float")?,
-        None => 0.0,
-    };
-    let new = old + by;
-    if !new.is_finite() {
-        return Err("ERR increment would produce NaN or Infinity".into());
-    }
-    let text = human_float(new);
+    call.float(3)?;
+    let old = call.hash(&key)?.and_then(|hash| hash.get(&field)).cloned().unwrap_or_else(|| b"0".to_vec());
+    float(&old).ok_or("ERR hash value is not a float")?;
+    let text = float_sum(&old, call.arg(3)).ok_or("ERR increment would produce NaN or Infinity")?;
     call.hash_mut(&key)?.set(&field, text.clone().into_bytes());
     call.changed(&key, "hincrbyfloat", 'h');
     Ok(Reply::text(text))

@@ -18,6 +18,13 @@ const DENSE: usize = HEADER + REGISTERS * 6 / 8;
 const NOT_ONE: &str = "WRONGTYPE Key is not a valid HyperLogLog string value.";
 
 type Registers = Vec<u8>;
+/// The last count, little endian; the highest bit says that it is out of date.
+type Cache = [u8; 8];
+const STALE: Cache = [0, 0, 0, 0, 0, 0, 0, 0x80];
+
+fn cache_of(bytes: &[u8]) -> Cache {
+    bytes.get(8..16).and_then(|bytes| bytes.try_into().ok()).unwrap_or(STALE)
+}
 
 fn decode(bytes: &[u8]) -> Result<Registers, Fault> {
     if bytes.len() < HEADER || &bytes[..4] != b"HYLL" || bytes[4] > 1 {
@@ -59,8 +66,8 @@ fn decode(bytes: &[u8]) -> Result<Registers, Fault> {
     if at == REGISTERS { Ok(registers) } else { Err(corrupt.into()) }
 }
 
-fn encode(registers: &[u8]) -> Vec<u8> {
-    let mut sparse = b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80".to_vec();
+fn encode(registers: &[u8], cache: Cache) -> Vec<u8> {
+    let mut sparse = [&b"HYLL\x01\0\0\0"[..], &cache].concat();
     let mut at = 0;
     while at < registers.len() {
         let value = registers[at];
@@ -94,7 +101,8 @@ fn encode(registers: &[u8]) -> Vec<u8> {
         return sparse;
     }
     let mut dense = vec![0u8; DENSE];
-    dense[..HEADER].copy_from_slice(b"HYLL\0\0\0\0\0\0\0\0\0\0\0\x80");
+    dense[..8].copy_from_slice(b"HYLL\0\0\0\0");
+    dense[8..HEADER].copy_from_slice(&cache);
     for (at, register) in registers.iter().enumerate() {
         let bit = at * 6;
         let value = u16::from(*register) << (bit % 8);
@@ -184,9 +192,9 @@ fn count(registers: &[u8]) -> i64 {
     (0.721_347_520_444_481_7 * m * m / z).round() as i64
 }
 
-fn read(call: &mut Call<'_>, key: &[u8]) -> Result<Option<Registers>, Fault> {
+fn read(call: &mut Call<'_>, key: &[u8]) -> Result<Option<(Registers, Cache)>, Fault> {
     match call.string(key)? {
-        Some(bytes) => decode(bytes).map(Some),
+        Some(bytes) => Ok(Some((decode(bytes)?, cache_of(bytes)))),
         None => Ok(None),
     }
 }
@@ -195,7 +203,7 @@ fn pfadd(call: &mut Call<'_>) -> Answer {
     let key = call.arg(1).to_vec();
     let old = read(call, &key)?;
     let mut changed = old.is_none();
-    let mut registers = old.unwrap_or_else(|| vec![0; REGISTERS]);
+    let (mut registers, mut cache) = old.unwrap_or_else(|| (vec![0; REGISTERS], STALE));
     for element in call.args.iter().skip(2) {
         let (index, value) = place(element);
         if registers[index] < value {
@@ -205,16 +213,20 @@ fn pfadd(call: &mut Call<'_>) -> Answer {
     }
     if changed {
         call.room(DENSE)?;
-        super::strings::replace(call, &key, encode(&registers), "pfadd");
+        cache[7] |= 0x80;
+        super::strings::replace(call, &key, encode(&registers, cache), "pfadd");
     }
     Ok(Reply::Integer(i64::from(changed)))
 }
 
 fn pfcount(call: &mut Call<'_>) -> Answer {
+    if call.len() == 2 {
+        return pfcount_one(call);
+    }
     let mut all = vec![0u8; REGISTERS];
     for at in 1..call.len() {
         let key = call.arg(at).to_vec();
-        if let Some(registers) = read(call, &key)? {
+        if let Some((registers, _)) = read(call, &key)? {
             for (a, b) in all.iter_mut().zip(registers) {
                 *a = (*a).max(b);
             }
@@ -223,11 +235,23 @@ fn pfcount(call: &mut Call<'_>) -> Answer {
     Ok(Reply::Integer(count(&all)))
 }
 
+/// The count of one key is kept in it.
+fn pfcount_one(call: &mut Call<'_>) -> Answer {
+    let key = call.arg(1).to_vec();
+    let Some((registers, cache)) = read(call, &key)? else { return Ok(Reply::Integer(0)) };
+    if cache[7] & 0x80 == 0 {
+        return Ok(Reply::Integer(i64::from_le_bytes(cache)));
+    }
+    let total = count(&registers);
+    super::strings::replace(call, &key, encode(&registers, total.to_le_bytes()), "pfadd");
+    Ok(Reply::Integer(total))
+}
+
 fn pfmerge(call: &mut Call<'_>) -> Answer {
     let mut all = vec![0u8; REGISTERS];
     for at in 1..call.len() {
         let key = call.arg(at).to_vec();
-        if let Some(registers) = read(call, &key)? {
+        if let Some((registers, _)) = read(call, &key)? {
             for (a, b) in all.iter_mut().zip(registers) {
                 *a = (*a).max(b);
             }
@@ -235,7 +259,7 @@ fn pfmerge(call: &mut Call<'_>) -> Answer {
     }
     call.room(DENSE)?;
     let key = call.arg(1).to_vec();
-    super::strings::replace(call, &key, encode(&all), "pfadd");
+    super::strings::replace(call, &key, encode(&all, STALE), "pfadd");
     Ok(Reply::OK)
 }
 
@@ -266,7 +290,7 @@ mod tests {
             let (index, value) = place(i.to_string().as_bytes());
             registers[index] = registers[index].max(value);
             if [3, 5_000, 19_999].contains(&i) {
-                assert_eq!(decode(&encode(&registers)).unwrap(), registers);
+                assert_eq!(decode(&encode(&registers, STALE)).unwrap(), registers);
                 let error = (count(&registers) - i64::from(i) - 1).abs() as f64 / f64::from(i + 1);
                 assert!(error < 0.03, "{i}: {error}");
             }

@@ -144,14 +144,15 @@ fn row(spec: &Spec, release: Release, details: &Json) -> Reply {
         let part = |at: usize| detail.and_then(|detail| detail.get(at)).and_then(Json::as_array);
         fields.push(Reply::Set(part(0).into_iter().flatten().map(from_json).collect()));
         fields.push(Reply::Set(part(1).into_iter().flatten().map(key_specification).collect()));
-        let subcommands = spec
+        let subcommands: Vec<Reply> = spec
             .subcommands
             .iter()
             .filter_map(|name| tables::commands().get(format!("{}|{name}", spec.name).as_str()))
             .filter(|spec| release >= spec.since)
             .map(|spec| row(spec, release, details))
             .collect();
-        fields.push(Reply::Array(subcommands));
+        // The empty list is a set, the other is not.
+        fields.push(if subcommands.is_empty() { Reply::Set(subcommands) } else { Reply::Array(subcommands) });
     }
     Reply::Array(fields)
 }
@@ -188,7 +189,8 @@ fn info(call: &mut Call<'_>) -> Answer {
     let mut rows = Vec::new();
     for spec in named(call, 2) {
         call.spend(500)?;
-        rows.push(spec.map_or(Reply::NullArray, |spec| row(spec, release, details)));
+        let missing = if release.since(7, 0) { Reply::Null } else { Reply::NullArray };
+        rows.push(spec.map_or(missing, |spec| row(spec, release, details)));
     }
     Ok(Reply::Array(rows))
 }
@@ -224,7 +226,10 @@ fn docs(call: &mut Call<'_>) -> Answer {
 
 fn list(call: &mut Call<'_>) -> Answer {
     let release = call.release();
-    let mut names: Vec<&str> = listed(release).into_iter().map(|spec| spec.name).collect();
+    // Unlike COMMAND, the list has the subcommands, too.
+    let mut names: Vec<&str> =
+        tables::commands().values().filter(|spec| release >= spec.since).map(|spec| spec.name).collect();
+    names.sort_unstable();
     if call.len() == 5 && call.is(2, "filterby") {
         let wanted = call.arg(4).to_vec();
         match call.word(3).as_str() {
@@ -278,16 +283,26 @@ fn getkeys(call: &mut Call<'_>) -> Answer {
 
 fn getkeysandflags(call: &mut Call<'_>) -> Answer {
     let (keys, spec) = keys_argument(call)?;
-    // The flags of the first key specification stand for all keys of the command.
+    // The flags of the first key specification stand for all keys of the command; SET's depend on GET.
     let documentation = tables::documentation();
-    let flags: Vec<Reply> = documentation
+    let specification = documentation
         .get("details")
-        .and_then(|details| details.get(spec.name)?.get(1)?.get(0)?.get(1))
-        .and_then(Json::as_array)
+        .and_then(|details| details.get(spec.name)?.get(1)?.get(0))
+        .and_then(Json::as_array);
+    let flags: Vec<Reply> = specification
+        .and_then(|rows| rows.chunks_exact(2).find(|row| row[0] == "flags"))
+        .and_then(|row| row[1].as_array())
         .into_iter()
         .flatten()
+        .filter(|flag| *flag != "variable_flags")
         .map(status_or_bulk)
         .collect();
+    let gets = call.args.iter().skip(5).any(|word| word.eq_ignore_ascii_case(b"get"));
+    let flags = if spec.name == "set" && !gets {
+        ["OW", "update"].map(|flag| Reply::Simple(flag.into())).to_vec()
+    } else {
+        flags
+    };
     Ok(Reply::Array(
         keys.into_iter().map(|key| Reply::Array(vec![Reply::Bulk(key), Reply::Set(flags.clone())])).collect(),
     ))

@@ -118,7 +118,7 @@ fn move_between(call: &mut Call<'_>, ends: Ends, timeout_at: Option<usize>) -> A
     };
     if call.list(&from)?.is_none() {
         return match timeout {
-            Some(timeout) => call.block(vec![from], Some(timeout), Reply::Null),
+            Some(timeout) => call.block(vec![from], Some(timeout), Reply::NullArray),
             None => Ok(Reply::Null),
         };
     }

@@ -58,9 +58,6 @@ impl Kind {
 }
 
 fn subscribe(call: &mut Call<'_>, kind: Kind) -> Answer {
-    if call.nested && call.since(6, 2) && !call.resp3() {
-        return Err("ERR Command not allowed inside a transaction".into());
-    }
     let mut replies = Vec::new();
     for at in 1..call.len() {
         let name = call.arg(at).to_vec();

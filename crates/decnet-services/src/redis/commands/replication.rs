@@ -136,10 +136,20 @@ fn serve(call: &mut Call<'_>, partial: bool) -> Answer {
             format!("+FULLRESYNC {} {}\r\n", call.state.replication_id, call.state.offset).as_bytes(),
         );
     }
+    call.state.replicated_db = None;
+    let eof = call.client().replica.get_or_insert_default().eof;
+    if eof && call.state.setting("repl-diskless-sync") == b"yes" && !call.nested {
+        // Straight to the socket: between two marks, after a while in which others may join.
+        let mark = call.state.host.entropy.text("0123456789abcdef", 40);
+        bytes.extend_from_slice(format!("$EOF:{mark}\r\n").as_bytes());
+        bytes.extend_from_slice(&file);
+        bytes.extend_from_slice(mark.as_bytes());
+        let delay = call.state.setting_number("repl-diskless-sync-delay").clamp(0, 60) as f64;
+        return call.block(Vec::new(), Some(delay.max(0.05)), Reply::Raw(bytes));
+    }
     bytes.extend_from_slice(format!("${}\r\n", file.len()).as_bytes());
     bytes.extend_from_slice(&file);
     call.client().replica.get_or_insert_default().online = true;
-    call.state.replicated_db = None;
     Ok(Reply::Raw(bytes))
 }
 
@@ -188,7 +198,8 @@ fn replconf(call: &mut Call<'_>) -> Answer {
                 call.client().replica.get_or_insert_default().address = Some(address);
             }
             "capa" => {
-                call.client().replica.get_or_insert_default();
+                let eof = call.is(at + 1, "eof");
+                call.client().replica.get_or_insert_default().eof |= eof;
             }
             "ack" => {
                 let offset = number(call.arg(at + 1)).unwrap_or(0);

@@ -219,6 +219,7 @@ fn to_value(reply: &Reply) -> Value {
             Value::list(pairs.iter().flat_map(|(key, value)| [to_value(key), to_value(value)]).collect())
         }
         Reply::Double(number) => Value::text(crate::redis::codec::double(*number)),
+        Reply::Decimal(text) => Value::text(text),
         Reply::Bool(value) => Value::Number(f64::from(u8::from(*value))),
     }
 }

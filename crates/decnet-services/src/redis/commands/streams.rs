@@ -322,7 +322,7 @@ fn read(call: &mut Call<'_>, grouped: bool) -> Answer {
     };
     let rest = call.len() - streams;
     if !rest.is_multiple_of(2) {
-        return Err(if call.since(7, 0) {
+        return Err(if call.since(7, 2) {
             let name = if grouped { "xreadgroup" } else { "xread" };
             format!(
                 "ERR Unbalanced '{name}' list of streams: for each stream key an ID or '{}' must be specified.",
@@ -414,6 +414,14 @@ fn read_group(
         },
         _ => Vec::new(),
     };
+    // What the counter is after this read: one more for each entry, or an estimate where it is unknown.
+    let mut read = stream.groups.get(name).and_then(|group| group.read);
+    for (id, _) in &range {
+        read = match read {
+            Some(read) if !stream.gaps_behind(*id) => Some(read + 1),
+            _ => stream.distance(*id),
+        };
+    }
     let Some(group) = stream.groups.get_mut(name) else { return Err(missing()) };
     let known = group.consumers.entry(consumer.to_vec()).or_insert(Consumer { seen: now, active: -1 });
     known.seen = now;
@@ -443,7 +451,7 @@ fn read_group(
     let Some((last, _)) = range.last() else { return Ok(None) };
     known.active = now;
     group.last = *last;
-    group.read = group.read.map(|read| read + range.len() as u64);
+    group.read = read;
     if !no_ack {
         for (id, _) in &range {
             group.pending.insert(*id, Pending { consumer: consumer.to_vec(), delivered: now, count: 1 });
@@ -800,14 +808,10 @@ fn stream_to_show<'a>(call: &'a mut Call<'_>) -> Result<&'a Stream, Fault> {
 
 /// Entries behind the group's position, where that can be told.
 fn lag(stream: &Stream, group: &Group) -> Reply {
-    if group.last == stream.last {
-        return Reply::Integer(0);
-    }
-    match group.read {
-        Some(read) => Reply::Integer((stream.added.saturating_sub(read)) as i64),
-        None if stream.entries().first_key_value().is_none_or(|(first, _)| group.last < *first) => {
-            Reply::Integer(stream.len() as i64)
-        }
+    let read = group.read.filter(|_| !stream.gaps_behind(group.last)).or_else(|| stream.distance(group.last));
+    match read {
+        _ if stream.added == 0 => Reply::Integer(0),
+        Some(read) => Reply::Integer(stream.added.saturating_sub(read) as i64),
         None => Reply::Null,
     }
 }

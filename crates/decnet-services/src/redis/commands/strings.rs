@@ -2,7 +2,7 @@
 
 use crate::redis::codec::{MAX_BULK, Reply, number};
 use crate::redis::engine::{
-    Answer, Call, Fault, NOT_FLOAT, NOT_INTEGER, SYNTAX, WRONG_TYPE, float, human_float,
+    Answer, Call, Fault, NOT_FLOAT, NOT_INTEGER, SYNTAX, WRONG_TYPE, float, float_sum,
 };
 use crate::redis::store::Value;
 
@@ -238,15 +238,10 @@ fn increment(call: &mut Call<'_>, by: i64) -> Answer {
 
 fn incrbyfloat(call: &mut Call<'_>) -> Answer {
     let key = call.arg(1).to_vec();
-    let old = match call.string(&key)? {
-        Some(bytes) => float(bytes).ok_or(NOT_FLOAT)?,
-        None => 0.0,
-    };
-    let new = old + call.float(2)?;
-    if !new.is_finite() {
-        return Err("ERR increment would produce NaN or Infinity".into());
-    }
-    let text = human_float(new);
+    let old = call.string(&key)?.map_or_else(|| b"0".to_vec(), <[u8]>::to_vec);
+    float(&old).ok_or(NOT_FLOAT)?;
+    call.float(2)?;
+    let text = float_sum(&old, call.arg(2)).ok_or("ERR increment would produce NaN or Infinity")?;
     replace(call, &key, text.clone().into_bytes(), "incrbyfloat");
     Ok(Reply::text(text))
 }

@@ -222,30 +222,41 @@ fn lex_bound(text: &[u8]) -> Result<LexBound, Fault> {
     }
 }
 
-fn within(member: &[u8], low: &LexBound, high: &LexBound) -> bool {
-    let above = match low {
-        LexBound::Lowest => true,
-        LexBound::Highest => false,
-        LexBound::At(bound, open) => {
-            if *open {
-                member > bound.as_slice()
-            } else {
-                member >= bound.as_slice()
-            }
+impl LexBound {
+    /// Whether a member lies at or above this lower end.
+    fn below(&self, member: &[u8]) -> bool {
+        match self {
+            LexBound::Lowest => true,
+            LexBound::Highest => false,
+            LexBound::At(bound, true) => member > bound.as_slice(),
+            LexBound::At(bound, false) => member >= bound.as_slice(),
         }
-    };
-    let below = match high {
-        LexBound::Highest => true,
-        LexBound::Lowest => false,
-        LexBound::At(bound, open) => {
-            if *open {
-                member < bound.as_slice()
-            } else {
-                member <= bound.as_slice()
-            }
+    }
+
+    /// Whether a member lies at or below this upper end.
+    fn above(&self, member: &[u8]) -> bool {
+        match self {
+            LexBound::Highest => true,
+            LexBound::Lowest => false,
+            LexBound::At(bound, true) => member < bound.as_slice(),
+            LexBound::At(bound, false) => member <= bound.as_slice(),
         }
-    };
-    above && below
+    }
+}
+
+/// Members between two ends. Where scores differ the result is unspecified; it is that of the product, which
+/// looks at the first and the last member and then for where to begin and to stop.
+fn by_lex(zset: &Zset, low: &LexBound, high: &LexBound) -> Pairs {
+    let outside = zset.iter().next_back().is_none_or(|(last, _)| !low.below(last))
+        || zset.iter().next().is_none_or(|(first, _)| !high.above(first));
+    if outside {
+        return Pairs::new();
+    }
+    zset.iter()
+        .skip_while(|(member, _)| !low.below(member))
+        .take_while(|(member, _)| high.above(member))
+        .map(|(member, score)| (member.to_vec(), score))
+        .collect()
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -266,15 +277,7 @@ fn select(call: &mut Call<'_>, key: &[u8], low: usize, high: usize, form: Form) 
         }
         Form::Lex => {
             let (low, high) = (lex_bound(call.arg(low))?, lex_bound(call.arg(high))?);
-            let zset = call.zset(key)?;
-            Ok(zset
-                .map(|zset| {
-                    zset.iter()
-                        .filter(|(member, _)| within(member, &low, &high))
-                        .map(|(member, score)| (member.to_vec(), score))
-                        .collect()
-                })
-                .unwrap_or_default())
+            Ok(call.zset(key)?.map(|zset| by_lex(zset, &low, &high)).unwrap_or_default())
         }
         Form::Auto | Form::Rank => {
             let (start, end) = (call.integer(low)?, call.integer(high)?);

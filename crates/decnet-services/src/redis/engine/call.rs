@@ -5,7 +5,7 @@ use std::time::Duration;
 use decnet_logging::event::Body;
 
 use super::{Blocked, Client, Close, KEPT_BOUND, State};
-use crate::redis::codec::{Protocol, Reply, double, number};
+use crate::redis::codec::{Protocol, Reply, number};
 use crate::redis::persona::Release;
 use crate::redis::store::{
     Database, Entry, Hash, List, MEMORY_BOUND, OBJECT_BOUND, Set, Stream, Value, Zset,
@@ -457,16 +457,16 @@ pub(crate) fn float(text: &[u8]) -> Option<f64> {
     (!number.is_nan()).then_some(number)
 }
 
-/// A number as INCRBYFLOAT writes it: 17 significant digits in plain notation, no trailing zeros.
-pub(crate) fn human_float(number: f64) -> String {
-    let text = double(number);
-    if text.contains('e') {
-        let plain = format!("{number:.17}");
-        return plain.trim_end_matches('0').trim_end_matches('.').to_owned();
+/// The sum of two texts that read as doubles, as INCRBYFLOAT writes it; `None` where it is no number.
+pub(crate) fn float_sum(a: &[u8], b: &[u8]) -> Option<String> {
+    let total = float(a)? + float(b)?;
+    if !total.is_finite() {
+        return None;
     }
-    // Long doubles of the product carry more digits than these; what they round to is the shortest form.
-    let short = format!("{number}");
-    if short.len() < text.len() { short } else { text }
+    Some(super::long_double::sum(a, b).unwrap_or_else(|| {
+        let plain = format!("{total:.17}");
+        plain.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }))
 }
 
 #[cfg(test)]
@@ -480,8 +480,7 @@ mod tests {
         for bad in ["", " 1", "1 ", "nan", "abc", "1,5"] {
             assert_eq!(float(bad.as_bytes()), None, "{bad}");
         }
-        assert_eq!(human_float(10.5 + 0.1), "10.6");
-        assert_eq!(human_float(3.0), "3");
-        assert_eq!(human_float(5e-7), "0.0000005");
+        assert_eq!(float_sum(b"10.5", b"0.1").as_deref(), Some("10.6"));
+        assert_eq!(float_sum(b"1e308", b"1e308"), None);
     }
 }

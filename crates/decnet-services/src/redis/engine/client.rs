@@ -69,6 +69,8 @@ pub(crate) struct Replica {
     pub(crate) acknowledged: i64,
     /// Whether it was sent the data.
     pub(crate) online: bool,
+    /// Whether it takes the data without knowing its length first: REPLCONF capa eof.
+    pub(crate) eof: bool,
 }
 
 /// CLIENT TRACKING.

@@ -1,6 +1,6 @@
 //! From an argument vector to a reply, in the order of checks of the product's processCommand.
 
-use super::{Answer, Call, Close, Fault, OUT_OF_MEMORY, Queued, REPLY_BOUND, ReplyMode, Slow, State};
+use super::{Answer, Call, Close, Fault, Flow, OUT_OF_MEMORY, Queued, REPLY_BOUND, ReplyMode, Slow, State};
 use crate::redis::codec::{Protocol, Reply};
 use crate::redis::commands::{self, Handler};
 use crate::redis::persona::Release;
@@ -73,6 +73,8 @@ pub(crate) fn unknown_command(arguments: &[Vec<u8>], release: Release) -> Fault 
 pub(crate) fn execute(state: &mut State, id: u64, arguments: &[Vec<u8>]) -> bool {
     state.notes.clear();
     state.stats.commands += 1;
+    let second = state.host.clock.seconds();
+    state.stats.flow(second, Flow { commands: 1, ..Flow::default() });
     let now = state.now_ms();
     let micros = state.host.clock.micros();
     if let Some(client) = state.clients.get_mut(&id) {
@@ -325,6 +327,7 @@ fn duration(call: &mut Call<'_>, spec: &Spec) -> u64 {
         "config|get" => 25,
         "command" | "command|docs" => 900,
         "save" => 9_000,
+        "pfselftest" => 160_000,
         _ => 0,
     };
     base + bytes + walked + call.state.host.entropy.between(0, 4)

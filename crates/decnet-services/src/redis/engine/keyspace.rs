@@ -240,6 +240,10 @@ impl State {
         if let Some(client) = self.clients.get_mut(&id)
             && let Some(blocked) = client.blocked.take()
         {
+            // A replica's wait ends with the data.
+            if let (Reply::Raw(_), Some(replica)) = (&blocked.late, &mut client.replica) {
+                replica.online = true;
+            }
             client.push(&blocked.late);
         }
     }

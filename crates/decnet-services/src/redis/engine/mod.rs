@@ -5,6 +5,7 @@ mod call;
 mod client;
 mod dispatch;
 mod keyspace;
+mod long_double;
 mod stats;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -23,7 +24,7 @@ pub(crate) use call::*;
 pub(crate) use client::{Blocked, Client, Close, Queued, Replica, ReplyMode, Tracking};
 pub(crate) use dispatch::{TRAPS, execute, perform, spec_of};
 pub(crate) use keyspace::quoted;
-pub(crate) use stats::{CommandStats, Stats};
+pub(crate) use stats::{CommandStats, Flow, Stats};
 
 /// Databases, as the configuration says.
 pub(crate) const DATABASES: usize = 16;
@@ -163,7 +164,7 @@ impl State {
         }
         let users = BTreeMap::from([(b"default".to_vec(), User::default_user(persona.password.as_deref()))]);
         let now = host.clock.micros();
-        let stats = Stats::new(identity, persona.release, started);
+        let stats = Stats::new(identity, started);
         let next_client = stats.connections_before(now) + draw.between(3, 9);
         let mut state = State {
             host: Arc::clone(host),
@@ -290,10 +291,12 @@ impl State {
     /// What INFO calls `used_memory`.
     pub(crate) fn used_memory(&self) -> u64 {
         let per_client = if self.persona.release.since(7, 0) { 22_400 } else { 17_186 };
-        self.persona.startup_memory
+        let used = self.persona.startup_memory
             + self.data_weight() as u64
             + self.kept as u64
             + self.clients.len() as u64 * per_client
-            + self.backlog.map_or(0, |_| 1_048_592)
+            + self.backlog.map_or(0, |_| 1_048_592);
+        // Every allocation is a multiple of eight bytes, and so is their sum.
+        used.next_multiple_of(8)
     }
 }

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 
 use decnet_core::identity::Identity;
 
-use crate::redis::persona::Release;
-
 /// The counters of one command.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CommandStats {
@@ -18,6 +16,25 @@ pub(crate) struct CommandStats {
     pub(crate) rejected: u64,
     /// Ended with an error.
     pub(crate) failed: u64,
+}
+
+/// What happened in this second and in the one before, for the `instantaneous` values.
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    second: i64,
+    now: Flow,
+    before: Flow,
+}
+
+/// Commands and bytes of one second.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Flow {
+    /// Commands.
+    pub(crate) commands: u64,
+    /// Bytes that came.
+    pub(crate) bytes_in: u64,
+    /// Bytes that went.
+    pub(crate) bytes_out: u64,
 }
 
 /// All counters.
@@ -57,22 +74,24 @@ pub(crate) struct Stats {
     since: i64,
     shares: Vec<(&'static str, f64, f64)>,
     connections_per_day: f64,
+    window: Window,
     syscpu: f64,
     usrcpu: f64,
 }
 
 impl Stats {
     /// The counters of a server that has run since `started`.
-    pub(crate) fn new(identity: &Identity, release: Release, started: i64) -> Stats {
+    pub(crate) fn new(identity: &Identity, started: i64) -> Stats {
         let mut draw = identity.draw(&["redis", "load"]);
-        // One to twelve commands a second: an application of a few dozen people.
-        let rate = draw.between(100, 1200) as f64 / 100.0;
+        // Pages that connect, ask four or five times and go: nobody but the intruder is seen connected.
+        let connections_per_day = draw.between(400, 2500) as f64;
         let mut share = |low: u64, high: u64| draw.between(low, high) as f64 / 1000.0;
-        let get = share(400, 520);
-        let set = share(90, 160);
-        let hash = share(40, 110);
-        let push = share(10, 40);
-        let ping = share(20, 60);
+        let get = share(2000, 2700);
+        let set = share(400, 800);
+        let hash = share(200, 500);
+        let push = share(40, 160);
+        let ping = share(50, 250);
+        let rate = connections_per_day / 86_400.0;
         let shares = [
             ("get", get, 2.1),
             ("setex", set, 4.3),
@@ -80,15 +99,14 @@ impl Stats {
             ("expire", set * 0.7, 1.9),
             ("exists", get * 0.06, 1.4),
             ("hset", hash * 0.4, 5.2),
-            ("lpush", push, 3.3),
-            ("brpop", push * 1.6, 3.9),
+            ("rpush", push, 3.3),
+            ("lpop", push * 1.6, 3.9),
             ("del", set * 0.4, 3.1),
             ("ping", ping, 0.8),
-            ("info", 1.0 / 60.0 / rate, 96.0),
+            ("select", 0.4, 0.7),
         ];
         let shares = shares
             .into_iter()
-            .filter(|(name, ..)| *name != "info" || release.since(3, 0))
             .map(|(name, share, usec)| (name, share * rate, usec * (0.8 + share.fract() * 0.4)))
             .collect();
         Stats {
@@ -109,7 +127,8 @@ impl Stats {
             error_replies: 0,
             since: started,
             shares,
-            connections_per_day: draw.between(140, 900) as f64,
+            connections_per_day,
+            window: Window::default(),
             syscpu: draw.between(900, 1900) as f64 / 1_000_000.0,
             usrcpu: draw.between(700, 1600) as f64 / 1_000_000.0,
         }
@@ -178,9 +197,26 @@ impl Stats {
         all
     }
 
-    /// Commands per second of the application.
-    pub(crate) fn rate(&self) -> f64 {
-        self.shares.iter().map(|(_, rate, _)| rate).sum()
+    /// Counts what happens in the second `second` (since 1970-01-01 UTC).
+    pub(crate) fn flow(&mut self, second: i64, more: Flow) {
+        self.turn(second);
+        self.window.now.commands += more.commands;
+        self.window.now.bytes_in += more.bytes_in;
+        self.window.now.bytes_out += more.bytes_out;
+    }
+
+    fn turn(&mut self, second: i64) {
+        match second - self.window.second {
+            0 => {}
+            1 => self.window = Window { second, before: self.window.now, now: Flow::default() },
+            _ => self.window = Window { second, ..Window::default() },
+        }
+    }
+
+    /// What happened in the last whole second.
+    pub(crate) fn last_second(&mut self, second: i64) -> Flow {
+        self.turn(second);
+        self.window.before
     }
 
     /// CONFIG RESETSTAT.

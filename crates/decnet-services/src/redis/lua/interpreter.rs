@@ -12,7 +12,7 @@ use super::syntax::{
 use super::value::{Table, Value};
 
 /// Steps of one script. The product would go on and answer BUSY to everybody else.
-const STEPS: u64 = 2_000_000;
+const STEPS: u64 = 1_000_000;
 /// Bytes that one script may make.
 const BYTES: usize = 16 * 1024 * 1024;
 /// Calls within calls.

@@ -94,6 +94,10 @@ pub(super) fn globals(redis: &dyn Redis) -> BTreeMap<String, Value> {
         globals.insert((*name).to_owned(), Value::Builtin(Builtin(name)));
     }
     for (module, names) in MODULES {
+        // Only `os.clock` was left of it, and release 7 took that away.
+        if *module == "os" && redis.seven() {
+            continue;
+        }
         let mut table = Table::default();
         for name in *names {
             let short = name.rsplit('.').next().unwrap_or(name);
@@ -345,7 +349,11 @@ fn redis(run: &mut Interpreter<'_>, name: &str, arguments: &Arguments) -> Many {
                 }
             }
             if words.is_empty() {
-                let text = "ERR Please specify at least one argument for this redis.call() call";
+                let text = if run.redis.seven() {
+                    "ERR Please specify at least one argument for this redis lib call"
+                } else {
+                    "Please specify at least one argument for redis.call()"
+                };
                 return raise(run, name, Value::with_field("err", Value::text(text)));
             }
             let reply = run.redis.command(words);
@@ -380,12 +388,10 @@ fn redis(run: &mut Interpreter<'_>, name: &str, arguments: &Arguments) -> Many {
             if name == "status_reply" {
                 return Ok(vec![Value::with_field("ok", Value::Text(text))]);
             }
-            // Release 7 takes the first word for the code only where a dash is before it.
+            // Release 7 puts a code before a text of one word.
             let text = if run.redis.seven() {
-                match text.strip_prefix(b"-") {
-                    Some(rest) => rest.to_vec(),
-                    None => [b"ERR ", &text[..]].concat(),
-                }
+                let bare = text.strip_prefix(b"-").unwrap_or(&text);
+                if bare.contains(&b' ') { bare.to_vec() } else { [b"ERR ", bare].concat() }
             } else {
                 text.to_vec()
             };

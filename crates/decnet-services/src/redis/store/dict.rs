@@ -189,6 +189,13 @@ mod tests {
         }
         assert_eq!(dict.len(), 5);
         assert!(dict.slots() < 128);
-        assert!(dict.random(|bound| bound / 2).is_some());
+        let mut turn = 0;
+        assert!(
+            dict.random(|bound| {
+                turn += 1;
+                turn % bound
+            })
+            .is_some()
+        );
     }
 }

@@ -159,13 +159,45 @@ impl Stream {
         while dropped < limit {
             match self.entries.first_key_value().map(|(id, _)| *id) {
                 Some(id) if more(self.entries.len(), id) => {
+                    // Trimming is no deletion: the largest deleted id stays.
+                    let deleted = self.max_deleted;
                     self.delete(id);
+                    self.max_deleted = deleted;
                     dropped += 1;
                 }
                 _ => break,
             }
         }
         dropped
+    }
+
+    /// How many entries were added up to an id, where that can be told: `streamEstimateDistanceFromFirstEverEntry`
+    /// of the product.
+    pub(crate) fn distance(&self, id: StreamId) -> Option<u64> {
+        if self.added == 0 {
+            return Some(0);
+        }
+        if (self.entries.is_empty() && id <= self.last) || id == self.last {
+            return Some(self.added);
+        }
+        if id > self.last {
+            return None;
+        }
+        let first = self.entries.first_key_value().map_or(StreamId::MIN, |(id, _)| *id);
+        if self.max_deleted != StreamId::MIN && self.max_deleted >= first {
+            return None;
+        }
+        let gone = self.added.saturating_sub(self.entries.len() as u64);
+        match id.cmp(&first) {
+            std::cmp::Ordering::Less => Some(gone),
+            std::cmp::Ordering::Equal => Some(gone + 1),
+            std::cmp::Ordering::Greater => None,
+        }
+    }
+
+    /// Whether entries behind an id were deleted.
+    pub(crate) fn gaps_behind(&self, id: StreamId) -> bool {
+        !self.entries.is_empty() && self.max_deleted != StreamId::MIN && id <= self.max_deleted
     }
 
     /// Entries between two ids, both included, ascending.
