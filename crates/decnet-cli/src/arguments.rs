@@ -1,13 +1,15 @@
 //! The command line, as clap reads it. Help, completions and man pages are made from these definitions.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::failure::exit;
+
 /// Fills a LAN with fake machines: whoever touches one is an intruder, and every step is recorded.
 #[derive(Debug, Parser)]
-#[command(name = "decnet", version, about, long_about = None, max_term_width = 100)]
+#[command(name = "decnet", bin_name = "decnet", version, max_term_width = 100, after_help = exit_codes())]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -15,25 +17,38 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
+fn exit_codes() -> String {
+    let lines = exit::MEANINGS.map(|(code, meaning)| format!("  {code}  {meaning}"));
+    format!("Exit codes:\n{}", lines.join("\n"))
+}
+
 /// What every command takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// Tables for people, or JSON for programs
     #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Human)]
     pub(crate) output: OutputFormat,
     /// Where the deployment is remembered [default: /var/lib/decnet for root, else $XDG_STATE_HOME/decnet]
-    #[arg(long, global = true, env = "DECNET_STATE_DIR", value_name = "DIRECTORY")]
-    pub(crate) state_dir: Option<PathBuf>,
-    /// Say more
+    #[arg(long, global = true, env = "DECNET_STATE_DIR", hide_env_values = true, value_name = "DIRECTORY")]
+    state_dir: Option<OsString>,
+    /// Say more about what is done
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
 
 impl Global {
+    /// The state directory that was named, absolute: the fleet's processes have another current directory. An
+    /// empty name, such as that of an empty variable, is none.
+    pub(crate) fn named_state_dir(&self) -> Option<PathBuf> {
+        let directory = self.state_dir.as_deref().filter(|name| !name.is_empty()).map(Path::new)?;
+        Some(std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned()))
+    }
+
     /// The state directory of this user.
     pub(crate) fn state_dir(&self) -> PathBuf {
-        if let Some(directory) = &self.state_dir {
-            return directory.clone();
+        if let Some(directory) = self.named_state_dir() {
+            return directory;
         }
         if decnet_engine::preflight::is_root() {
             return PathBuf::from("/var/lib/decnet");
@@ -46,6 +61,14 @@ impl Global {
             .unwrap_or_else(|| home.join(".local/state"))
             .join("decnet")
     }
+}
+
+/// Whether a command line that clap refuses asks for JSON.
+pub(crate) fn wants_json(words: impl Iterator<Item = OsString>) -> bool {
+    // What stands behind `--` is another program's.
+    let words: Vec<OsString> = words.take_while(|word| word != "--").collect();
+    words.iter().any(|word| word == "--output=json")
+        || words.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json")
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -103,7 +126,7 @@ pub(crate) struct Deploy {
     #[arg(long, short, value_enum, default_value_t)]
     pub(crate) mode: Mode,
     /// How many deckies; required without --config
-    #[arg(long, short = 'n', value_name = "NUMBER")]
+    #[arg(long, short = 'n', value_name = "NUMBER", allow_negative_numbers = true)]
     pub(crate) deckies: Option<String>,
     /// The network interface of this machine [default: that of the default route]
     #[arg(long, short, value_name = "NAME")]
@@ -114,7 +137,7 @@ pub(crate) struct Deploy {
     /// The LAN's gateway [default: that of the default route]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) gateway: Option<String>,
-    /// The first address to assign
+    /// The first address to assign [default: the first of the LAN]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) ip_start: Option<String>,
     /// Services of every decky, by comma; see `decnet services`
@@ -123,7 +146,7 @@ pub(crate) struct Deploy {
     /// One to three services for each decky, drawn by chance
     #[arg(long)]
     pub(crate) randomize_services: bool,
-    /// Distributions, by comma, cycled over the deckies; see `decnet distros`
+    /// Distributions, by comma, cycled over the deckies; see `decnet distros` [default: those of the role, else all]
     #[arg(long, value_name = "LIST")]
     pub(crate) distro: Option<String>,
     /// A distribution for each decky, drawn by chance
@@ -153,11 +176,11 @@ pub(crate) struct Deploy {
     /// A config file, INI or TOML
     #[arg(long, short, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// What runs the fleet: auto, docker or native
+    /// What runs the fleet: auto, docker or native [default: auto]
     #[arg(long, value_name = "ENGINE")]
     pub(crate) engine: Option<String>,
-    /// The number everything is drawn from; the same one gives the same plan
-    #[arg(long, value_name = "NUMBER")]
+    /// The number everything is drawn from; the same one gives the same plan [default: that of the fleet that is there, else drawn]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub(crate) seed: Option<String>,
 }
 
@@ -192,7 +215,7 @@ pub(crate) struct Validate {
 
 #[derive(Debug, Args)]
 pub(crate) struct Events {
-    /// Go on as events come
+    /// Go on and show events as they come
     #[arg(long, short)]
     pub(crate) follow: bool,
     /// Only these deckies

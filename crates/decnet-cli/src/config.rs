@@ -1,8 +1,10 @@
 //! From the command line and a config file to a request.
 
+use std::io::ErrorKind;
 use std::path::Path;
+use std::string::FromUtf8Error;
 
-use decnet_core::diagnostic::{Origin, Source, Spanned};
+use decnet_core::diagnostic::{Origin, Source, Spanned, sort_by_place};
 use decnet_core::request::{FleetFlags, Format, read};
 use decnet_core::{Diagnostic, Request};
 
@@ -11,14 +13,47 @@ use crate::failure::Failure;
 
 /// Reads a config file. What is wrong with its text is in the diagnostics.
 pub(crate) fn read_file(path: &Path) -> Result<(Request, Vec<Diagnostic>), Failure> {
-    let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
     let name = path.display().to_string();
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-        Failure::Usage(format!("{name}:{line}: the file is not UTF-8; save it as UTF-8"))
-    })?;
-    Ok(read(&Source::new(name, text), Format::of_path(path)))
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(read(&Source::new(name, text), Format::of_path(path))),
+        Err(error) => Err(Failure::Request(vec![not_utf8(name, &error)])),
+    }
+}
+
+/// A wrong name is wrong usage; a right one that cannot be read has failed.
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    let path = path.display();
+    match error.kind() {
+        ErrorKind::NotFound => Failure::Usage(format!("there is no config file `{path}`")),
+        ErrorKind::IsADirectory => {
+            Failure::Usage(format!("`{path}` is a directory; name the config file in it"))
+        }
+        _ => Failure::Failed(format!("cannot read the config file `{path}`: {error}")),
+    }
+}
+
+/// The first place that is not UTF-8. Nothing else is said of such a file: UTF-16 would be wrong everywhere.
+fn not_utf8(name: String, error: &FromUtf8Error) -> Diagnostic {
+    let at = error.utf8_error().valid_up_to();
+    let byte = error.as_bytes().get(at).copied().unwrap_or_default();
+    let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+    let message = format!("the byte 0x{byte:02X} is not UTF-8");
+    let end = at + char::REPLACEMENT_CHARACTER.len_utf8();
+    Diagnostic::error("config.not-utf-8", Origin::file(&Source::new(name, text), at..end), message)
+        .help("save the file as UTF-8")
+}
+
+/// Adds what resolving found. A fleet that is empty because its sections were refused is not told to be
+/// empty as well.
+pub(crate) fn join(found: &mut Vec<Diagnostic>, mut more: Vec<Diagnostic>) {
+    const REFUSED: [&str; 4] =
+        ["config.empty-section-name", "config.toml-syntax", "config.unknown-section", "config.wrong-type"];
+    if found.iter().any(|diagnostic| REFUSED.contains(&diagnostic.code)) {
+        more.retain(|diagnostic| diagnostic.code != "fleet.empty");
+    }
+    found.append(&mut more);
+    sort_by_place(found);
 }
 
 /// What `decnet deploy` was asked for.
@@ -26,7 +61,7 @@ pub(crate) fn request(deploy: &Deploy) -> Result<(Request, Vec<Diagnostic>), Fai
     let (mut request, mut found) = match &deploy.config {
         Some(path) => {
             let (request, mut found) = read_file(path)?;
-            found.extend(flags_that_lose(deploy, &request));
+            found.extend(flags_that_lose(deploy, path, &request));
             (request, found)
         }
         None => (fleet(deploy)?, Vec::new()),
@@ -55,6 +90,22 @@ pub(crate) fn request(deploy: &Deploy) -> Result<(Request, Vec<Diagnostic>), Fai
     Ok((request, found))
 }
 
+/// Makes the path of the log file absolute: the processes that write it have another current directory. One
+/// from a config file is relative to that file, one from a flag to where the command was typed.
+pub(crate) fn anchor_log_file(request: &mut Request, config: Option<&Path>) -> Result<(), Failure> {
+    let Some(log_file) = &mut request.general.log_file else { return Ok(()) };
+    let base = match (&log_file.origin, config.and_then(Path::parent)) {
+        (Origin::File { .. }, Some(folder)) => folder.join(&log_file.value),
+        _ => Path::new(&log_file.value).to_owned(),
+    };
+    let absolute = std::path::absolute(&base).map_err(|error| Failure::file("find", &base, &error))?;
+    log_file.value = absolute
+        .into_os_string()
+        .into_string()
+        .map_err(|path| Failure::Usage(format!("--log-file: {} is not UTF-8", Path::new(&path).display())))?;
+    Ok(())
+}
+
 fn fleet(deploy: &Deploy) -> Result<Request, Failure> {
     let Some(deckies) = deploy.deckies.clone() else {
         return Err(Failure::Usage("how many deckies? give --deckies NUMBER, or --config FILE".to_owned()));
@@ -75,7 +126,7 @@ fn fleet(deploy: &Deploy) -> Result<Request, Failure> {
 }
 
 /// Flags that describe deckies say nothing beside a config, which describes its own: an error, not silence.
-fn flags_that_lose(deploy: &Deploy, request: &Request) -> Vec<Diagnostic> {
+fn flags_that_lose(deploy: &Deploy, config: &Path, request: &Request) -> Vec<Diagnostic> {
     let given = [
         ("--deckies", deploy.deckies.is_some()),
         ("--services", deploy.services.is_some()),
@@ -87,13 +138,34 @@ fn flags_that_lose(deploy: &Deploy, request: &Request) -> Vec<Diagnostic> {
     let losing = given.into_iter().filter(|(_, given)| *given);
     losing
         .map(|(flag, _)| {
-            let message = "the config says which deckies there are, so this flag would do nothing";
+            let config = config.display();
+            let message = format!("`{config}` says which deckies there are, so this flag would do nothing");
             let mut diagnostic = Diagnostic::error("flag.config-wins", Origin::Flag(flag), message)
                 .help("take the flag away, or write it into the config's sections");
             if let Some(group) = request.groups.first() {
-                diagnostic = diagnostic.related(group.name.origin.clone(), "the config's first decoy");
+                diagnostic = diagnostic.related(group.name.origin.clone(), "its first decky");
             }
             diagnostic
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_file_is_found_from_anywhere() {
+        let source = Source::new("conf/fleet.ini", "log_file = deep/x.log");
+        let mut request = Request::default();
+        let mut at = |origin: Origin, value: &str| {
+            request.general.log_file = Some(Spanned::new(value.to_owned(), origin));
+            anchor_log_file(&mut request, Some(Path::new("/etc/conf/fleet.ini"))).unwrap();
+            request.general.log_file.as_ref().unwrap().value.clone()
+        };
+        assert_eq!(at(Origin::file(&source, 11..21), "deep/x.log"), "/etc/conf/deep/x.log");
+        assert_eq!(at(Origin::file(&source, 11..21), "/var/log/x.log"), "/var/log/x.log");
+        let here = std::env::current_dir().unwrap().join("x.log");
+        assert_eq!(at(Origin::Flag("--log-file"), "x.log"), here.to_str().unwrap());
+    }
 }

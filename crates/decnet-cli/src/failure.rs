@@ -17,6 +17,14 @@ pub(crate) mod exit {
     pub(crate) const USAGE: u8 = 2;
     /// Partly done.
     pub(crate) const PARTLY: u8 = 3;
+
+    /// All of them, in words for help and documents.
+    pub(crate) const MEANINGS: [(u8, &str); 4] = [
+        (DONE, "done"),
+        (FAILED, "failed"),
+        (USAGE, "wrong usage or invalid config"),
+        (PARTLY, "partly done; the answer says what is missing"),
+    ];
 }
 
 /// A failed command.
@@ -42,6 +50,18 @@ impl Failure {
     /// A file that cannot be used.
     pub(crate) fn file(action: &str, path: &Path, error: &std::io::Error) -> Failure {
         Failure::Failed(format!("cannot {action} {}: {error}", path.display()))
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failure::Request(found) => {
+                let lines: Vec<String> = found.iter().map(Diagnostic::to_string).collect();
+                f.write_str(&lines.join("\n"))
+            }
+            Failure::Usage(message) | Failure::Failed(message) => f.write_str(message),
+        }
     }
 }
 

@@ -36,6 +36,15 @@ pub(crate) fn json(value: &impl Serialize) -> Option<serde_json::Result<String>>
     Some(serde_json::to_string_pretty(value))
 }
 
+/// A number and its noun: "1 error", "2 errors", "0 deckies".
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {noun}s"),
+    }
+}
+
 /// Text that is the same both ways, such as a completion script.
 pub(crate) struct Plain(pub(crate) String);
 

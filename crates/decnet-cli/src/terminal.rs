@@ -23,6 +23,11 @@ impl Terminal {
         Terminal { format: global.output, verbose: global.verbose }
     }
 
+    /// Of a command line that was not understood but for its wish for JSON.
+    pub(crate) fn for_programs() -> Terminal {
+        Terminal { format: OutputFormat::Json, verbose: 0 }
+    }
+
     /// Whether JSON is wanted.
     pub(crate) fn is_json(&self) -> bool {
         self.format == OutputFormat::Json
@@ -96,7 +101,9 @@ impl Terminal {
         let mut errors = anstream::stderr().lock();
         let style = anstyle::AnsiColor::Red.on_default().bold();
         let _ = match failure {
-            Failure::Request(found) => write!(errors, "{}", diagnostics::render(found)),
+            Failure::Request(found) => {
+                writeln!(errors, "{}{}", diagnostics::render(found), diagnostics::summary(found))
+            }
             Failure::Usage(message) => {
                 writeln!(errors, "{style}error:{style:#} {message}\nFor the ways to use it, try --help.")
             }

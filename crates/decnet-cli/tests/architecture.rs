@@ -1,4 +1,5 @@
 //! The invariants of ARCHITECTURE.md that a test can hold.
+#![allow(clippy::unwrap_used, reason = "a test: what cannot be read is a failure")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

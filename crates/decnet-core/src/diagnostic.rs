@@ -5,23 +5,48 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Serialize, Serializer};
 
 /// A text that was read, kept so that a place in it can be shown.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Source {
     /// The name shown to the user: the path as it was typed.
     pub name: String,
     /// The whole text.
     pub text: String,
+    /// Where each line starts, made when a place is first asked for: a file with ten thousand mistakes has
+    /// tens of thousands of places, and counting its lines anew for each would take minutes.
+    lines: OnceLock<Vec<usize>>,
 }
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.text) == (&other.name, &other.text)
+    }
+}
+
+impl Eq for Source {}
 
 impl Source {
     /// A source ready to be shared by spans.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Source> {
-        Arc::new(Source { name: name.into(), text: text.into() })
+        Arc::new(Source { name: name.into(), text: text.into(), lines: OnceLock::new() })
+    }
+
+    /// The byte offset at which each line starts; a text that ends with a line feed has an empty last line.
+    pub fn line_starts(&self) -> &[usize] {
+        self.lines.get_or_init(|| {
+            let feeds = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(feeds.map(|(at, _)| at + 1)).collect()
+        })
+    }
+
+    /// The line of a byte offset, from 0.
+    pub fn line_of(&self, offset: usize) -> usize {
+        // The first line starts at 0, so at least one start is not beyond the offset.
+        self.line_starts().partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
     /// Line and column, both from 1, of a byte offset; columns count characters, and a byte order mark at
@@ -31,13 +56,11 @@ impl Source {
         while !self.text.is_char_boundary(offset) {
             offset -= 1;
         }
-        let before = &self.text[..offset];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        let line_text = &before[line_start..];
+        let line = self.line_of(offset);
+        let line_text = &self.text[self.line_starts()[line]..offset];
         let shown =
-            if line == 1 { line_text.strip_prefix('\u{feff}').unwrap_or(line_text) } else { line_text };
-        (line, shown.chars().count() + 1)
+            if line == 0 { line_text.strip_prefix('\u{feff}').unwrap_or(line_text) } else { line_text };
+        (line + 1, shown.chars().count() + 1)
     }
 }
 
@@ -300,6 +323,8 @@ mod tests {
         let marked = Source::new("fleet.ini", "\u{feff}[a]\nb = c\n");
         assert_eq!(marked.position(3), (1, 1), "a byte order mark is no column");
         assert_eq!(marked.position(7), (2, 1));
+        assert_eq!(source.line_starts(), [0, 7, 11, 17]);
+        assert_eq!([0, 6, 7, 16, 17, 99].map(|offset| source.line_of(offset)), [0, 0, 1, 2, 3, 3]);
     }
 
     #[test]

@@ -129,7 +129,10 @@ pub enum StateError {
         holder: Option<u32>,
     },
     /// A file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error(
+        "cannot read {}: {source}; run as the user who deployed the fleet, or name another directory with --state-dir",
+        path.display()
+    )]
     Read {
         /// The file.
         path: PathBuf,

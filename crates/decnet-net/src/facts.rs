@@ -1,13 +1,12 @@
 //! The facts of the host's network.
 
 use std::net::Ipv4Addr;
-use std::path::Path;
 
 use decnet_core::MacAddress;
 use ipnet::Ipv4Net;
 
 use crate::error::NetError;
-use crate::links;
+use crate::{links, wireless};
 
 /// The interface that a fleet would join.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,13 +42,6 @@ pub fn nic(name: Option<&str>) -> Result<Nic, NetError> {
     };
     let address = links::address_of(link.index)?;
     let gateway = route.filter(|(index, _)| *index == link.index).and_then(|(_, gateway)| gateway);
-    let wireless = is_wireless(&link.name);
+    let wireless = wireless::is_wireless(link.index).unwrap_or(false);
     Ok(Nic { name: link.name, mac: link.mac, mtu: link.mtu, up: link.up, address, gateway, wireless })
-}
-
-/// Whether the kernel's wireless subsystem drives the interface.
-fn is_wireless(name: &str) -> bool {
-    // Names of interfaces hold no slash (the kernel refuses them), so this stays below the folder.
-    let folder = Path::new("/sys/class/net").join(name);
-    folder.join("phy80211").exists() || folder.join("wireless").exists()
 }

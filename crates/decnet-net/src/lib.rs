@@ -18,6 +18,7 @@ pub mod packet;
 pub mod probe;
 pub mod sys;
 pub mod wire;
+pub mod wireless;
 
 pub use error::NetError;
 pub use namespace::Namespace;

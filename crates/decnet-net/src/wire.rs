@@ -3,6 +3,34 @@
 //! One thread with one packet socket on the NIC and one TUN in the fleet's namespace. It answers ARP for
 //! each decky with the decky's own MAC address, hands packets through the decky's packet persona, lets
 //! nothing out that is not an answer, and tells what it sees of scans.
+//!
+//! ```no_run
+//! use std::net::Ipv4Addr;
+//!
+//! use decnet_core::MacAddress;
+//! use decnet_core::service::Transport;
+//! use decnet_fingerprint::Plain;
+//! use decnet_net::observer::{Observer, Probe};
+//! use decnet_net::packet::Glance;
+//! use decnet_net::wire::{Host, Wire};
+//! use decnet_net::{Namespace, NetError, links};
+//!
+//! struct Quiet;
+//!
+//! impl Observer for Quiet {
+//!     fn probed(&mut self, _: Probe) {}
+//!     fn egress_blocked(&mut self, _: &Glance, _: &[u8]) {}
+//! }
+//!
+//! /// Puts one host on the LAN behind `eth0`; bind its sockets in the namespace that comes back.
+//! fn join(address: Ipv4Addr, mac: MacAddress) -> Result<(Namespace, Wire), NetError> {
+//!     let fleet = Namespace::create()?;
+//!     let wire = Wire::start("eth0", &fleet, Box::new(Quiet))?;
+//!     fleet.run(|| links::add_local_addresses(&[address]))?;
+//!     wire.add(vec![Host { address, mac, open: vec![(Transport::Tcp, 22)], persona: Box::new(Plain) }]);
+//!     Ok((fleet, wire))
+//! }
+//! ```
 
 use std::collections::HashMap;
 use std::io;

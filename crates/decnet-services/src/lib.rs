@@ -3,7 +3,38 @@
 //! [`registry()`] lists every service that is linked in: its name, ports and persona keys, and, with the
 //! feature `servers` (on by default), the server itself. A service is one folder, `src/<slug>/`; adding one
 //! changes nothing else but the `mod` line below.
+//!
+//! # One service on a listener of your own
+//!
+//! ```
+//! use std::net::{Ipv4Addr, TcpListener};
+//! use std::sync::Arc;
+//!
+//! use decnet_core::plan::Decky;
+//! use decnet_core::service::Port;
+//! use decnet_logging::MemorySink;
+//! use decnet_services::host::Host;
+//! use decnet_services::run::{Bound, Socket, start};
+//!
+//! /// Serves a decky's web pages on `listener`, on the current tokio runtime.
+//! fn serve(decky: Decky, listener: TcpListener) -> Result<Arc<MemorySink>, Box<dyn std::error::Error>> {
+//!     let host = Host::new(decky)?;
+//!     let events = Arc::new(MemorySink::new());
+//!     let sockets = vec![Bound {
+//!         service: "http".to_owned(),
+//!         port: Port::tcp(80),
+//!         socket: Socket::Tcp(listener),
+//!     }];
+//!     start(&host, sockets, |_| events.clone())?;
+//!     Ok(events)
+//! }
+//! ```
 #![forbid(unsafe_code)]
+
+/// The examples of README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;
 
 pub mod registry;
 

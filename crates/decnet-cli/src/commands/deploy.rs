@@ -4,10 +4,10 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use decnet_core::diagnostic::{has_errors, sort_by_place};
+use decnet_core::diagnostic::has_errors;
 use decnet_core::plan::EngineChoice;
 use decnet_core::state::{self, State, StateDir};
-use decnet_core::{Diagnostic, HostFacts, Plan, Request, ResolveOptions, resolve};
+use decnet_core::{Diagnostic, HostFacts, Origin, Plan, Request, ResolveOptions, resolve};
 use decnet_engine::native::NativeEngine;
 use decnet_engine::{Converged, Engine, preflight};
 use decnet_logging::target;
@@ -31,7 +31,7 @@ const PROBE_ROUNDS: usize = 16;
 /// Deploys, or shows what would be deployed.
 pub(crate) fn run(arguments: &Deploy, state: &Path, terminal: &Terminal) -> Result<Outcome, Failure> {
     if arguments.dry_run {
-        return dry_run(arguments, terminal);
+        return dry_run(arguments, state, terminal);
     }
     Ok(Outcome::done(deploy(arguments, state, terminal)?))
 }
@@ -53,7 +53,8 @@ pub(crate) fn deploy(arguments: &Deploy, path: &Path, terminal: &Terminal) -> Re
             "swarm mode is not in this version; deploy with --mode unihost".to_owned(),
         ));
     }
-    let (request, mut found) = config::request(arguments)?;
+    let (mut request, mut found) = config::request(arguments)?;
+    config::anchor_log_file(&mut request, arguments.config.as_deref())?;
     let directory = StateDir::open(path)?;
     let previous = directory.load()?;
     let seed = previous.as_ref().map_or_else(fresh_seed, |state| Ok(state.plan.seed))?;
@@ -66,8 +67,7 @@ pub(crate) fn deploy(arguments: &Deploy, path: &Path, terminal: &Terminal) -> Re
         _ => Vec::new(),
     };
     let (plan, more) = settle(&request, &mut host, &options, &ours, !has_errors(&found))?;
-    found.extend(more);
-    sort_by_place(&mut found);
+    config::join(&mut found, more);
     let Some(plan) = plan.filter(|_| !has_errors(&found)) else { return Err(Failure::Request(found)) };
     terminal.diagnose(&found);
     choose_engine(plan.engine, terminal)?;
@@ -184,17 +184,27 @@ struct DryRun {
 }
 
 /// Resolves and renders; needs no rights, no Docker and, with a subnet, no NIC.
-fn dry_run(arguments: &Deploy, terminal: &Terminal) -> Result<Outcome, Failure> {
+fn dry_run(arguments: &Deploy, state: &Path, terminal: &Terminal) -> Result<Outcome, Failure> {
     let (request, mut found) = config::request(arguments)?;
-    // A NIC that cannot be found is no reason to stop: the resolver says what is missing then.
     let host = match &request.general.net {
         Some(_) => HostFacts::default(),
-        None => host_facts(&request).unwrap_or_default(),
+        // A NIC that cannot be found is no reason to stop: the resolver says what is missing then, and this
+        // why.
+        None => host_facts(&request).unwrap_or_else(|failure| {
+            let origin = request.general.interface.as_ref().map(|name| name.origin.clone());
+            let message = failure.to_string();
+            let origin = origin.unwrap_or(Origin::Program);
+            found.push(Diagnostic::warning("network.undetected", origin, message));
+            HostFacts::default()
+        }),
     };
-    let options = ResolveOptions::seeded(fresh_seed()?);
+    // What is deployed keeps its machines, as it will when this is deployed. Who may not read the state has
+    // deployed nothing.
+    let previous = state::peek(state).unwrap_or_default();
+    let seed = previous.as_ref().map_or_else(fresh_seed, |state| Ok(state.plan.seed))?;
+    let options = ResolveOptions { seed, previous: previous.as_ref().map(|state| &state.plan) };
     let (plan, more) = resolve(&request, &host, &catalogue_of_all(), &options);
-    found.extend(more);
-    sort_by_place(&mut found);
+    config::join(&mut found, more);
     let Some(plan) = plan.filter(|_| !has_errors(&found)) else { return Err(Failure::Request(found)) };
     terminal.diagnose(&found);
     let compose_file = super::compose::write(&plan, &arguments.compose_dir)?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use decnet_engine::native::RunDirectory;
 use decnet_logging::event::{Event, Session, Severity};
+use decnet_logging::json;
 use decnet_logging::reader::{Filter, Reader, parse_since, parse_source};
 use decnet_logging::story::story;
 use time::OffsetDateTime;
@@ -22,32 +23,35 @@ const AGAIN: Duration = Duration::from_millis(200);
 pub(crate) fn run(arguments: &Events, state: &Path, terminal: &Terminal) -> Result<Outcome, Failure> {
     let filter = filter(arguments)?;
     let path = arguments.file.clone().unwrap_or_else(|| RunDirectory::of(state).events());
-    if !path.exists() && !arguments.follow {
+    // Where we may not look there may be something: that is no "nothing was trapped".
+    let exists = || path.try_exists().map_err(|error| Failure::file("read", &path, &error));
+    if !exists()? && !arguments.follow {
         return match arguments.file {
-            Some(_) => Err(Failure::Failed(format!("there is no file {}", path.display()))),
+            Some(_) => Err(Failure::Usage(format!("there is no file `{}`", path.display()))),
             None => {
                 terminal.note("nothing was trapped yet");
                 Ok(Outcome::done(Shown))
             }
         };
     }
-    while !path.exists() {
+    while !exists()? {
         std::thread::sleep(AGAIN);
     }
     let mut reader = Reader::open(&path, filter).map_err(|error| Failure::file("read", &path, &error))?;
     loop {
         match reader.next_event() {
-            Ok(Some(event)) => show(&event, terminal),
+            Ok(Some(event)) => show(&event, terminal)?,
             Ok(None) if arguments.follow => std::thread::sleep(AGAIN),
             Ok(None) => break,
             Err(error) => return Err(Failure::file("read", &path, &error)),
         }
     }
     if let Some(event) = reader.finish() {
-        show(&event, terminal);
+        show(&event, terminal)?;
     }
     if reader.unreadable() > 0 {
-        terminal.warn(&format!("{} lines of {} are no events", reader.unreadable(), path.display()));
+        let are = if reader.unreadable() == 1 { "line is no event" } else { "lines are no events" };
+        terminal.warn(&format!("{}: {} {are}", path.display(), reader.unreadable()));
     }
     Ok(Outcome::done(Shown))
 }
@@ -72,14 +76,18 @@ fn filter(arguments: &Events) -> Result<Filter, Failure> {
     })
 }
 
-fn show(event: &Event, terminal: &Terminal) {
+fn show(event: &Event, terminal: &Terminal) -> Result<(), Failure> {
     let line = if terminal.is_json() {
-        // An event was read from JSON or syslog a moment ago; it can be written again.
-        serde_json::to_string(event).unwrap_or_default()
+        // Escaped beyond what JSON asks for: the lines may well be looked at on a terminal.
+        let mut line = Vec::new();
+        json::encode_into(event, &mut line)
+            .map_err(|error| Failure::Failed(format!("an event is no JSON: {error}")))?;
+        String::from_utf8_lossy(&line).into_owned()
     } else {
         human(event)
     };
     terminal.write(&format!("{line}\n"));
+    Ok(())
 }
 
 /// One line of the story.

@@ -17,7 +17,8 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> Result<Outcome, Failur
 
 /// The manual page, or the pages of all commands in a directory.
 pub(crate) fn man(directory: Option<&Path>) -> Result<Outcome, Failure> {
-    let command = Arguments::command();
+    // `help` has no page, so none refers to it.
+    let command = Arguments::command().disable_help_subcommand(true);
     match directory {
         None => {
             let mut page = Vec::new();

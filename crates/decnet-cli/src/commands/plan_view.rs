@@ -3,6 +3,7 @@
 use decnet_core::Plan;
 use decnet_core::service::Port;
 
+use crate::output::count;
 use crate::table::table;
 
 /// The fleet as a table.
@@ -33,9 +34,9 @@ pub(crate) fn plan_table(plan: &Plan) -> String {
 pub(crate) fn plan_line(plan: &Plan) -> String {
     let interface = plan.network.interface.as_deref().unwrap_or("no interface");
     format!(
-        "{}: {} deckies on {} ({interface}), gateway {}, domain {}, seed {}",
+        "{}: {} on {} ({interface}), gateway {}, domain {}, seed {}",
         plan.fleet,
-        plan.deckies.len(),
+        count(plan.deckies.len(), "decky"),
         plan.network.subnet,
         plan.network.gateway,
         plan.domain,

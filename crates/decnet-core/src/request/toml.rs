@@ -21,7 +21,8 @@ const DUPLICATE: &str = "duplicate key";
 /// The sections of `source`, in order.
 pub(super) fn read(source: &Arc<Source>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Section> {
     let (root, errors) = DeTable::parse_recoverable(&source.text);
-    for error in &errors {
+    let repeated = repeated_sections(source, &errors);
+    for error in errors.iter().filter(|error| !within(source, error, &repeated)) {
         diagnostics.push(syntax_error(source, error));
     }
     let broken_lines = errors
@@ -36,6 +37,30 @@ pub(super) fn read(source: &Arc<Source>, diagnostics: &mut Vec<Diagnostic>) -> V
         Origin::Flag(_) | Origin::Program => 0,
     });
     sections
+}
+
+/// The lines from 0 of the headers that are there already.
+fn repeated_sections(source: &Source, errors: &[toml::de::Error]) -> HashSet<usize> {
+    let lines = errors.iter().filter(|error| error.message() == DUPLICATE);
+    lines
+        .filter_map(|error| Some(source.line_of(error.span()?.start)))
+        .filter(|line| is_header(source, *line))
+        .collect()
+}
+
+/// Whether it is a key of a repeated section. The TOML reader goes on with the first section then, and so
+/// finds its keys there a second time: a consequence, which tells nobody anything.
+fn within(source: &Source, error: &toml::de::Error, repeated: &HashSet<usize>) -> bool {
+    let Some(line) = error.span().map(|span| source.line_of(span.start)) else { return false };
+    let header = (0..=line).rev().find(|line| is_header(source, *line));
+    error.message() == DUPLICATE && header.is_some_and(|header| header != line && repeated.contains(&header))
+}
+
+fn is_header(source: &Source, line: usize) -> bool {
+    let start = source.line_starts().get(line).copied();
+    start
+        .and_then(|start| source.text.get(start..))
+        .is_some_and(|line| line.trim_start_matches([' ', '\t']).starts_with('['))
 }
 
 /// An error of the TOML reader, whose duplicates get the codes that INI's have.

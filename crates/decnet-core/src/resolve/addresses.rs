@@ -63,7 +63,9 @@ pub(super) fn assign(
         };
         missing += usize::from(address.is_none());
     }
-    if missing > 0 {
+    // More deckies than the LAN has room for have been told where they were asked for.
+    let told = diagnostics.iter().any(|diagnostic| diagnostic.code == "amount.too-many");
+    if missing > 0 && !told {
         let subnet = network.subnet;
         let origin = match &general.ip_start {
             Some((_, origin)) => origin.clone(),
@@ -76,7 +78,8 @@ pub(super) fn assign(
         );
         let mut help = "ask for fewer deckies, a wider network or a lower first address".to_owned();
         if busy > 0 {
-            help.push_str(&format!("; {busy} addresses are in use by others"));
+            let are = if busy == 1 { "address is" } else { "addresses are" };
+            help.push_str(&format!("; {busy} {are} in use by others"));
         }
         diagnostics.push(Diagnostic::error("network.exhausted", origin, message).help(help));
     }

@@ -77,10 +77,12 @@ pub(super) fn resolve<'r>(
     });
     let mut groups: Vec<Group<'r>> = Vec::with_capacity(sections.len());
     let mut total = 0usize;
+    let mut told = false;
     for section in sections {
         let mut group = read(section, known, capacity, diagnostics);
         total += group.amount;
-        if total > capacity {
+        if total > capacity && !told {
+            told = true;
             let at = section.amount.as_ref().unwrap_or(&section.name);
             let message = match subnet {
                 Some(subnet) => {
@@ -98,8 +100,9 @@ pub(super) fn resolve<'r>(
                 Diagnostic::error("amount.too-many", at.origin.clone(), message)
                     .help("ask for fewer deckies or a wider network"),
             );
-            // Said once; what follows is judged with one member each.
-            total = 0;
+        }
+        if told {
+            // What follows is judged with one member each.
             group.amount = 1;
         }
         groups.push(group);

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair, sockopt,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recv, recvmsg, sendmsg, socketpair, sockopt,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -77,8 +77,29 @@ impl Channel {
         self.take(RecvFlags::DONTWAIT)
     }
 
+    /// The length of the next message; 0 at the end, nothing where none is waiting.
+    fn measure(&self, flags: RecvFlags) -> io::Result<Option<usize>> {
+        let flags = flags | RecvFlags::PEEK | RecvFlags::TRUNC;
+        loop {
+            match recv(&self.0, &mut [0u8; 1][..], flags) {
+                Ok((_, length)) => return Ok(Some(length)),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(Errno::CONNRESET) => return Ok(Some(0)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     fn take<T: DeserializeOwned>(&self, flags: RecvFlags) -> io::Result<Received<T>> {
-        let mut buffer = vec![0; MESSAGE_LIMIT];
+        // The message is measured first. A buffer for the longest one would be wiped before every message,
+        // and of those pages each worker that the zygote forks would keep a copy.
+        let length = match self.measure(flags)? {
+            Some(0) => return Ok(Received::End),
+            Some(length) => length,
+            None => return Ok(Received::Empty),
+        };
+        let mut buffer = vec![0; length.min(MESSAGE_LIMIT)];
         let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTOR_LIMIT))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let received = loop {

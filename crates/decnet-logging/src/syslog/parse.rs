@@ -125,7 +125,7 @@ fn typed(name: &str, value: &str, escaped: &str) -> Option<Value> {
             value.parse::<u64>().ok().map(Value::from)
         }
         "tls" | "completed" | "stored" | "raw_truncated" => value.parse::<bool>().ok().map(Value::from),
-        "alpn" | "versions" | "headers" | "to" | "tags" => serde_json::from_str(value).ok(),
+        "alpn" | "versions" | "headers" | "to" | "tags" | "ports" => serde_json::from_str(value).ok(),
         name if escaped.split(' ').any(|marked| marked == name) => {
             serde_json::from_str::<String>(&format!("\"{value}\"")).ok().map(Value::from)
         }

@@ -137,6 +137,8 @@ fn body() -> impl Strategy<Value = Body> {
         (hostile(), any::<u8>()).prop_map(|(name, confidence)| Body::ExploitAttempt { name, confidence }),
         (hostile(), some(hostile())).prop_map(|(bait, planted_on)| Body::BaitTouched { bait, planted_on }),
         hostile().prop_map(|kind| Body::ScanProbe { kind }),
+        (hostile(), any::<u64>(), proptest::collection::vec(any::<u16>(), 0..6))
+            .prop_map(|(kind, count, ports)| Body::ScanPackets { kind, count, ports }),
         hostile().prop_map(|rule| Body::HoneypotTest { rule }),
         (hostile(), hostile(), some(hostile()))
             .prop_map(|(name, answer, responder_mac)| { Body::PoisonerSeen { name, answer, responder_mac } }),
@@ -170,31 +172,33 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         Just(Severity::Info)
     ];
     let ends = any::<(u128, std::net::IpAddr, u16, std::net::IpAddr, u16, bool, bool)>();
-    let rest = (some(hostile()), bytes(), any::<Option<u64>>(), any::<bool>(), list());
+    let rest = (some(hostile()), some(hostile()), bytes(), any::<Option<u64>>(), any::<bool>(), list());
     let times = 0..=253_402_300_799_999_999i64;
     (times, any::<u64>(), speaker(), severity, ends, body(), rest).prop_map(
-        |(ts, seq, speaker, severity, ends, body, (persona, raw, raw_len, raw_truncated, tags))| Event {
-            schema: SCHEMA,
-            ts,
-            seq,
-            speaker,
-            severity,
-            report: Report {
-                session: Session(ends.0),
-                src_ip: ends.1,
-                src_port: ends.2,
-                dst_ip: ends.3,
-                dst_port: ends.4,
-                transport: if ends.5 { Transport::Tcp } else { Transport::Udp },
-                tls: ends.6,
-                src_mac: None,
-                body,
-                persona,
-                raw,
-                raw_len,
-                raw_truncated,
-                tags,
-            },
+        |(ts, seq, speaker, severity, ends, body, (persona, src_mac, raw, raw_len, raw_truncated, tags))| {
+            Event {
+                schema: SCHEMA,
+                ts,
+                seq,
+                speaker,
+                severity,
+                report: Report {
+                    session: Session(ends.0),
+                    src_ip: ends.1,
+                    src_port: ends.2,
+                    dst_ip: ends.3,
+                    dst_port: ends.4,
+                    transport: if ends.5 { Transport::Tcp } else { Transport::Udp },
+                    tls: ends.6,
+                    src_mac,
+                    body,
+                    persona,
+                    raw,
+                    raw_len,
+                    raw_truncated,
+                    tags,
+                },
+            }
         },
     )
 }

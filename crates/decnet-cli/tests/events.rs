@@ -1,0 +1,169 @@
+//! `decnet events` on files: both forms, every filter, and text that intruders chose.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
+
+mod support;
+
+use decnet_core::service::Transport;
+use decnet_logging::event::{Body, Credential, Event, Outcome, Report, SCHEMA, Session, Speaker};
+use decnet_logging::{json, syslog};
+use serde_json::Value;
+use support::Place;
+
+/// 2026-11-18T11:06:40Z and so many seconds.
+fn event(seconds: i64, decky: &str, service: &str, source: [u8; 4], body: Body) -> Event {
+    let report = Report {
+        session: Session(0x100 + seconds as u128),
+        src_ip: source.into(),
+        src_port: 40_000,
+        dst_ip: [10, 0, 0, 5].into(),
+        dst_port: 22,
+        transport: Transport::Tcp,
+        tls: false,
+        ..Report::without_conversation(body)
+    };
+    Event {
+        schema: SCHEMA,
+        ts: 1_795_000_000_000_000 + seconds * 1_000_000,
+        seq: seconds as u64 + 1,
+        speaker: Speaker {
+            fleet: "fleet-1".into(),
+            decky: decky.into(),
+            hostname: "SRV-WEB-01".into(),
+            service: service.into(),
+        },
+        severity: report.body.severity(),
+        report,
+    }
+}
+
+/// An intruder who thinks of the person at the terminal.
+const HOSTILE: &str = "root\u{1b}]0;owned\u{7}\u{1b}[2J\r\nerror: \u{202e}gpj\u{85}\u{9b}31m";
+
+fn sample() -> Vec<Event> {
+    let login = |user: &str, password: &str, outcome| Body::AuthAttempt {
+        credential: Credential::password("plain", user.as_bytes(), password.as_bytes()),
+        outcome,
+    };
+    let command = Body::Command {
+        command: "id".into(),
+        line: format!("id; echo {HOSTILE}"),
+        outcome: Outcome::Accepted,
+    };
+    vec![
+        event(0, "web-01", "ssh", [198, 51, 100, 7], Body::ConnectionOpened),
+        event(1, "web-01", "ssh", [198, 51, 100, 7], login(HOSTILE, "hunter2", Outcome::Failed)),
+        event(2, "web-01", "ssh", [198, 51, 100, 7], login("root", "toor", Outcome::Accepted)),
+        event(3, "web-01", "ssh", [198, 51, 100, 7], command),
+        event(4, "db-01", "redis", [203, 0, 113, 9], Body::ScanProbe { kind: "empty".into() }),
+        event(
+            5,
+            "db-01",
+            "redis",
+            [203, 0, 113, 9],
+            Body::EgressBlocked { protocol: "tcp".into(), count: 2 },
+        ),
+    ]
+}
+
+fn as_json(events: &[Event]) -> String {
+    let mut text = Vec::new();
+    for event in events {
+        json::encode_into(event, &mut text).unwrap();
+        text.push(b'\n');
+    }
+    String::from_utf8(text).unwrap()
+}
+
+fn as_syslog(events: &[Event]) -> String {
+    events.iter().map(|event| syslog::encode(event) + "\n").collect()
+}
+
+/// The numbers of the events that are shown with these flags.
+#[track_caller]
+fn shown(place: &Place, file: &str, flags: &[&str]) -> Vec<u64> {
+    let done = place.run(&[&["events", "--file", file, "--output", "json"], flags].concat());
+    assert_eq!((done.code, done.err.as_str()), (0, ""), "{flags:?}");
+    // Each line is a JSON value of its own.
+    let lines = done.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.map(|event| event["seq"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn both_forms_tell_the_same_story() {
+    let place = Place::new();
+    place.write("events.jsonl", as_json(&sample()));
+    place.write("events.log", as_syslog(&sample()));
+    let [json, syslog] = ["events.jsonl", "events.log"].map(|file| place.run(&["events", "--file", file]));
+    assert_eq!((json.code, json.err.as_str()), (0, ""));
+    assert_eq!(json.out, syslog.out);
+    insta::assert_snapshot!(json.out);
+    let again = ["events.jsonl", "events.log"]
+        .map(|file| place.run(&["events", "--file", file, "--output", "json"]).out);
+    assert_eq!(again[0], again[1]);
+    assert_eq!(again[0], as_json(&sample()), "JSON comes out as it went in");
+}
+
+#[test]
+fn what_intruders_write_cannot_reach_the_terminal() {
+    let place = Place::new();
+    place.write("events.jsonl", as_json(&sample()));
+    for format in ["human", "json"] {
+        let out = place.run(&["events", "--file", "events.jsonl", "--output", format]).out;
+        assert_eq!(out.lines().count(), 6, "{format}: nobody can make lines of their own: {out}");
+        let unsafe_ones: Vec<char> =
+            out.chars().filter(|c| *c != '\n' && decnet_logging::text::is_unsafe(*c)).collect();
+        assert!(unsafe_ones.is_empty(), "{format}: {unsafe_ones:?}");
+    }
+}
+
+#[test]
+fn filters_choose() {
+    let place = Place::new();
+    place.write("e", as_json(&sample()));
+    for (flags, expected) in [
+        (&[][..], &[1, 2, 3, 4, 5, 6][..]),
+        (&["--decky", "db-01"], &[5, 6]),
+        (&["--decky", "db-01,web-01", "--service", "redis"], &[5, 6]),
+        (&["--service", "ssh"], &[1, 2, 3, 4]),
+        (&["--src", "198.51.100.0/24"], &[1, 2, 3, 4]),
+        (&["--src", "203.0.113.9", "--src", "198.51.100.7", "--kind", "auth"], &[2, 3]),
+        (&["--kind", "auth.attempt,scan"], &[2, 3, 5]),
+        (&["--since", "2026-11-18T11:06:44Z"], &[5, 6]),
+        (&["--since", "2026-11-18"], &[1, 2, 3, 4, 5, 6]),
+        (&["--session", "00000000000000000000000000000103"], &[4]),
+        (&["--decky", "nobody"], &[]),
+    ] {
+        assert_eq!(shown(&place, "e", flags), expected, "{flags:?}");
+    }
+}
+
+#[test]
+fn wrong_filters_are_told() {
+    let place = Place::new();
+    place.write("e", as_json(&sample()));
+    for (flag, value, says) in [
+        ("--since", "yesterday", "`yesterday` is no time; write an age such as 90s, 10m, 2h, 3d"),
+        ("--src", "gateway", "`gateway`"),
+        ("--session", "zz", "`zz` is no session id; they are 32 hexadecimal digits"),
+    ] {
+        let done = place.run(&["events", "--file", "e", flag, value]);
+        assert_eq!((done.code, done.out.as_str()), (2, ""));
+        assert!(done.err.contains(says), "{}", done.err);
+    }
+}
+
+#[test]
+fn lines_that_are_no_events_are_counted() {
+    let place = Place::new();
+    for (junk, says) in [
+        ("<13>1 - host app - - - hello\n", "warning: e: 1 line is no event\n"),
+        ("{\"a\":1}\n\u{1b}[2J\n", "warning: e: 2 lines are no events\n"),
+    ] {
+        place.write("e", format!("{junk}{}", as_json(&sample()[..1])));
+        let done = place.run(&["events", "--file", "e"]);
+        assert_eq!((done.code, done.out.lines().count(), done.err.as_str()), (0, 1, says));
+    }
+    // The last line may still be under way.
+    place.write("e", as_json(&sample()[..2]).trim_end());
+    assert_eq!(shown(&place, "e", &[]), [1, 2]);
+}
