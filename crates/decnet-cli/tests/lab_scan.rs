@@ -13,7 +13,7 @@ use decnet_logging::event::{Body, Event};
 use lab_support::{TestLab, assert_sound};
 
 /// What the deckies offer.
-const SERVICES: &str = "http,snmp";
+const SERVICES: &str = "http,redis,snmp";
 /// How many there are.
 const DECKIES: usize = 200;
 /// The ports that every decky is asked for.

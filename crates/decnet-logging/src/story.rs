@@ -151,6 +151,12 @@ fn words(body: &Body) -> (String, String) {
         Body::AuthAttempt { credential, .. } => (login(credential), show(&credential.method)),
         Body::SessionStarted { username, privilege } => (show(username), show(privilege)),
         Body::Command { line, outcome, .. } => (show(line), outcome_words(*outcome).to_owned()),
+        // What is written matters more than where: SNMP's SET carries its values beside the names.
+        Body::Request { method, status, headers, .. } if method == "set" && !headers.is_empty() => {
+            let written: Vec<String> =
+                headers.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+            (join(&[method, &written.join(", ")], " "), show(status))
+        }
         Body::Request { method, target, status, .. } => (join(&[method, target], " "), show(status)),
         Body::Query { statement, database, outcome, rows } => (
             show(statement),
@@ -244,6 +250,8 @@ fn login(credential: &Credential) -> String {
         name = format!("{}\\{name}", show(domain));
     }
     match (&credential.password, &credential.hash, &credential.token, &credential.public_key) {
+        // A community, a database's password: there is no name to go with it.
+        (Some(password), ..) if name.is_empty() && !password.is_empty() => show(password),
         (Some(password), ..) if password.is_empty() => format!("{name} / no password"),
         (Some(password), ..) => format!("{name} / {}", show(password)),
         (_, Some(hash), ..) => {

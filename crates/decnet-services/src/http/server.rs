@@ -222,8 +222,12 @@ impl Site for Talk<'_> {
     }
 
     fn refuse(&self, fault: &Fault, session: &Session) -> Option<Response> {
-        if let Some(request) = &fault.request {
-            self.credentials_and_exploits(request, session);
+        match &fault.request {
+            Some(request) => self.credentials_and_exploits(request, session),
+            None => {
+                let raw = fault.head.raw();
+                tell_exploits(exploits::recognise_refused(raw), raw, session);
+            }
         }
         self.http.persona.product.refuse(fault, &self.http.place())
     }
@@ -262,12 +266,15 @@ impl Site for Talk<'_> {
 impl Talk<'_> {
     fn credentials_and_exploits(&self, request: &Request, session: &Session) {
         self.http.credentials(request, session);
-        for exploit in exploits::recognise(request) {
-            let mut raw = request.raw.clone();
-            raw.extend_from_slice(&request.body);
-            let body = Body::ExploitAttempt { name: exploit.name.to_owned(), confidence: exploit.confidence };
-            session.emit_raw(body, &raw);
-        }
+        let raw = [&request.raw[..], &request.body].concat();
+        tell_exploits(exploits::recognise(request), &raw, session);
+    }
+}
+
+fn tell_exploits(exploits: Vec<exploits::Exploit>, raw: &[u8], session: &Session) {
+    for exploit in exploits {
+        let body = Body::ExploitAttempt { name: exploit.name.to_owned(), confidence: exploit.confidence };
+        session.emit_raw(body, raw);
     }
 }
 

@@ -218,7 +218,13 @@ impl Talk<'_> {
         let response = self.site.refuse(&fault, self.session);
         match (&fault.request, &response) {
             (Some(request), Some(response)) => self.site.report(request, response.status, self.session),
-            _ => self.session.emit_raw(Body::ScanProbe { kind: probe_kind(&raw).to_owned() }, &raw),
+            _ => {
+                let kind = match fault.detail {
+                    Detail::PlainOnTls => "wrong_protocol",
+                    _ => probe_kind(&raw),
+                };
+                self.session.emit_raw(Body::ScanProbe { kind: kind.to_owned() }, &raw);
+            }
         }
         if let Some(response) = response {
             let request = fault.request.as_ref();
