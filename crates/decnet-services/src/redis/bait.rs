@@ -103,7 +103,7 @@ impl Workload {
 
     /// Changes of the application between two moments in seconds.
     pub(crate) fn changes_since(&self, from: i64, to: i64) -> i64 {
-        if self.kinds.is_empty() { 0 } else { (to - from).max(0) / 7 }
+        if self.kinds.is_empty() { 0 } else { (to - from).max(0) / 41 }
     }
 
     /// Keys loaded and expired when the server was started.

@@ -61,7 +61,8 @@ fn log_in(call: &mut Call<'_>, username: &[u8], password: &[u8], method: &str) -
             privilege: if username == b"default" { "admin" } else { "user" }.to_owned(),
         });
     } else if call.since(6, 0) {
-        call.log_refusal("auth", "toplevel", b"auth".to_vec(), username.to_vec());
+        let command = call.word(0).into_bytes();
+        call.log_refusal("auth", "toplevel", command, username.to_vec());
     }
     accepted
 }
@@ -170,7 +171,7 @@ fn hello(call: &mut Call<'_>) -> Answer {
         (None, _) => "master",
         (Some(_), _) => "replica",
     };
-    let modules = super::introspection::module_rows(call);
+    let modules = super::modules::module_rows(call);
     Ok(Reply::Map(vec![
         (Reply::text("server"), Reply::text("redis")),
         (Reply::text("version"), Reply::text(call.state.persona.version.clone())),

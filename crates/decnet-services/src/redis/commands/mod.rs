@@ -3,21 +3,27 @@
 
 mod bitmaps;
 mod clients;
+mod command;
 mod config;
 mod connection;
+mod debug;
 mod functions;
 mod generic;
 mod geo;
 mod hashes;
 mod hyperloglog;
-mod introspection;
+mod latency;
 mod lists;
+mod lolwut;
+mod memory;
+mod modules;
 mod pubsub;
 mod replication;
 mod scripting;
 mod server;
 mod sets;
 mod sort;
+mod stream_groups;
 mod streams;
 mod strings;
 mod transactions;
@@ -31,7 +37,7 @@ use super::engine::{Answer, Call, Fault};
 use super::tables::Spec;
 
 pub(crate) use functions::Library;
-pub(crate) use introspection::module_rows;
+pub(crate) use modules::module_rows;
 pub(crate) use replication::{rdb_of, replicas};
 pub(crate) use scripting::sha1_hex;
 pub(crate) use server::writes_where;
@@ -42,24 +48,30 @@ pub(crate) type Handler = fn(&mut Call<'_>) -> Answer;
 /// Names and handlers of one group.
 type Group = &'static [(&'static str, Handler)];
 
-const GROUPS: [Group; 22] = [
+const GROUPS: [Group; 28] = [
     bitmaps::HANDLERS,
     clients::HANDLERS,
+    command::HANDLERS,
     config::HANDLERS,
     connection::HANDLERS,
+    debug::HANDLERS,
     functions::HANDLERS,
     generic::HANDLERS,
     geo::HANDLERS,
     hashes::HANDLERS,
     hyperloglog::HANDLERS,
-    introspection::HANDLERS,
+    latency::HANDLERS,
     lists::HANDLERS,
+    lolwut::HANDLERS,
+    memory::HANDLERS,
+    modules::HANDLERS,
     pubsub::HANDLERS,
     replication::HANDLERS,
     scripting::HANDLERS,
     server::HANDLERS,
     sets::HANDLERS,
     sort::HANDLERS,
+    stream_groups::HANDLERS,
     streams::HANDLERS,
     strings::HANDLERS,
     transactions::HANDLERS,

@@ -221,8 +221,10 @@ impl State {
         }
         // The product saves by itself when enough has changed; the application changes enough every hour.
         let hour = now / 1000 / 3600 * 3600 + self.bait.minute() * 60;
-        if hour > self.last_save && hour <= now / 1000 && self.dirty == 0 {
-            self.last_save = hour;
+        let last = if hour <= now / 1000 { hour } else { hour - 3600 };
+        if last > self.last_save && !self.setting("save").is_empty() {
+            self.last_save = last;
+            self.dirty = 0;
         }
     }
 

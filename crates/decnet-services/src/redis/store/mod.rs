@@ -1,6 +1,8 @@
 //! The keyspace: what a decky's Redis holds, bounded.
 
 mod dict;
+mod listpack;
+mod lzf;
 pub(crate) mod rdb;
 pub(crate) mod stream;
 mod value;

@@ -1,5 +1,7 @@
 //! The product's dump format: DUMP, RESTORE, and the file that SAVE and PSYNC make.
 
+use super::listpack::{listpack, unpack};
+use super::lzf::{compress, decompress};
 use super::value::Encoding;
 use super::{Entry, Hash, List, Set, Stream, StreamId, Value, Zset};
 use crate::redis::codec::number;
@@ -85,247 +87,6 @@ fn string(out: &mut Vec<u8>, bytes: &[u8]) {
     }
     length(out, bytes.len());
     out.extend_from_slice(bytes);
-}
-
-/// LZF as liblzf's lzf_c.c with a table of 2¹⁶ entries (the product's `ULTRA_FAST 0`, `VERY_FAST 1`);
-/// `None` where it saves less than four bytes.
-fn compress(input: &[u8]) -> Option<Vec<u8>> {
-    const BITS: u32 = 16;
-    const MAX_OFFSET: usize = 1 << 13;
-    const MAX_LENGTH: usize = (1 << 8) + (1 << 3);
-    let limit = input.len() - 4;
-    let mut table = vec![usize::MAX; 1 << BITS];
-    let slot = |value: u32| {
-        ((value >> (3 * 8 - BITS)).wrapping_sub(value.wrapping_mul(5)) & ((1 << BITS) - 1)) as usize
-    };
-    let mut out: Vec<u8> = vec![0];
-    let mut literals = 0usize;
-    let mut at = 0;
-    let mut hash = u32::from(input[0]) << 8 | u32::from(input[1]);
-    while at + 2 < input.len() {
-        hash = hash << 8 | u32::from(input[at + 2]);
-        let place = &mut table[slot(hash & 0x00ff_ffff)];
-        let reference = std::mem::replace(place, at);
-        let matches = reference != usize::MAX
-            && reference > 0
-            && at - reference - 1 < MAX_OFFSET
-            && input[reference..reference + 3] == input[at..at + 3];
-        if !matches {
-            literals += 1;
-            out.push(input[at]);
-            at += 1;
-            if literals == 32 {
-                let run = out.len() - literals - 1;
-                out[run] = (literals - 1) as u8;
-                literals = 0;
-                out.push(0);
-            }
-            if out.len() > limit {
-                return None;
-            }
-            continue;
-        }
-        let offset = at - reference - 1;
-        let most = (input.len() - at - 2).min(MAX_LENGTH);
-        let mut run = 2;
-        loop {
-            run += 1;
-            if run >= most || input.get(reference + run) != input.get(at + run) {
-                break;
-            }
-        }
-        if literals > 0 {
-            let place = out.len() - literals - 1;
-            out[place] = (literals - 1) as u8;
-        } else {
-            out.pop();
-        }
-        let stored = run - 2;
-        if stored < 7 {
-            out.push((offset >> 8) as u8 + ((stored as u8) << 5));
-        } else {
-            out.push((offset >> 8) as u8 + (7 << 5));
-            out.push((stored - 7) as u8);
-        }
-        out.push(offset as u8);
-        literals = 0;
-        out.push(0);
-        if out.len() > limit {
-            return None;
-        }
-        // VERY_FAST: only the last two positions of a match are remembered.
-        at += run;
-        if at + 2 >= input.len() {
-            break;
-        }
-        for back in (1..=2).rev() {
-            let from = at - back;
-            let value =
-                u32::from(input[from]) << 16 | u32::from(input[from + 1]) << 8 | u32::from(input[from + 2]);
-            table[slot(value)] = from;
-        }
-        hash = u32::from(input[at]) << 8 | u32::from(input[at + 1]);
-    }
-    for byte in &input[at.min(input.len())..] {
-        literals += 1;
-        out.push(*byte);
-        if literals == 32 {
-            let run = out.len() - literals - 1;
-            out[run] = 31;
-            literals = 0;
-            out.push(0);
-        }
-    }
-    if literals > 0 {
-        let run = out.len() - literals - 1;
-        out[run] = (literals - 1) as u8;
-    } else {
-        out.pop();
-    }
-    (out.len() <= limit).then_some(out)
-}
-
-fn decompress(input: &[u8], length: usize) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut at = 0;
-    while at < input.len() {
-        let control = usize::from(input[at]);
-        at += 1;
-        if control < 32 {
-            out.extend_from_slice(input.get(at..=at + control)?);
-            at += control + 1;
-        } else {
-            let mut run = control >> 5;
-            if run == 7 {
-                run += usize::from(*input.get(at)?);
-                at += 1;
-            }
-            let back = ((control & 0x1f) << 8 | usize::from(*input.get(at)?)) + 1;
-            at += 1;
-            let from = out.len().checked_sub(back)?;
-            for i in 0..run + 2 {
-                let byte = *out.get(from + i)?;
-                out.push(byte);
-            }
-        }
-        if out.len() > length {
-            return None;
-        }
-    }
-    (out.len() == length).then_some(out)
-}
-
-/// Elements in one listpack.
-fn listpack<'a>(items: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut out = vec![0u8; 6];
-    let mut count = 0usize;
-    for item in items {
-        let from = out.len();
-        match number(item) {
-            Some(value @ 0..=127) => out.push(value as u8),
-            Some(value @ -4096..=4095) => {
-                let value = value as u16 & 0x1fff;
-                out.extend_from_slice(&[0xc0 | (value >> 8) as u8, value as u8]);
-            }
-            Some(value) if i16::try_from(value).is_ok() => {
-                out.push(0xf1);
-                out.extend_from_slice(&(value as i16).to_le_bytes());
-            }
-            Some(value @ -8_388_608..=8_388_607) => {
-                out.push(0xf2);
-                out.extend_from_slice(&value.to_le_bytes()[..3]);
-            }
-            Some(value) if i32::try_from(value).is_ok() => {
-                out.push(0xf3);
-                out.extend_from_slice(&(value as i32).to_le_bytes());
-            }
-            Some(value) => {
-                out.push(0xf4);
-                out.extend_from_slice(&value.to_le_bytes());
-            }
-            None => {
-                match item.len() {
-                    0..=63 => out.push(0x80 | item.len() as u8),
-                    64..=4095 => out.extend_from_slice(&[0xe0 | (item.len() >> 8) as u8, item.len() as u8]),
-                    _ => {
-                        out.push(0xf0);
-                        out.extend_from_slice(&(item.len() as u32).to_le_bytes());
-                    }
-                }
-                out.extend_from_slice(item);
-            }
-        }
-        // The entry's length once more, to be read backwards, seven bits a byte.
-        let size = out.len() - from;
-        let bytes = match size {
-            0..=127 => 1,
-            128..=16_383 => 2,
-            16_384..=2_097_151 => 3,
-            2_097_152..=268_435_455 => 4,
-            _ => 5,
-        };
-        for i in (0..bytes).rev() {
-            let bits = (size >> (7 * i) & 0x7f) as u8;
-            out.push(if i == bytes - 1 { bits } else { bits | 0x80 });
-        }
-        count += 1;
-    }
-    out.push(0xff);
-    let total = out.len() as u32;
-    out[..4].copy_from_slice(&total.to_le_bytes());
-    out[4..6].copy_from_slice(&(count.min(65_535) as u16).to_le_bytes());
-    out
-}
-
-/// Reads what [`listpack`] writes, from anybody.
-fn unpack(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let total = u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
-    if total != bytes.len() || bytes.last() != Some(&0xff) {
-        return None;
-    }
-    let mut items = Vec::new();
-    let mut at = 6;
-    while at + 1 < bytes.len() {
-        let first = bytes[at];
-        let signed = |bytes: &[u8]| -> i64 {
-            let mut wide = [if bytes.last().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 }; 8];
-            wide[..bytes.len()].copy_from_slice(bytes);
-            i64::from_le_bytes(wide)
-        };
-        let (head, size, value) = match first {
-            0x00..=0x7f => (1, 0, Some(i64::from(first))),
-            0x80..=0xbf => (1, usize::from(first & 0x3f), None),
-            0xc0..=0xdf => {
-                let raw = u16::from(first & 0x1f) << 8 | u16::from(*bytes.get(at + 1)?);
-                let value = if raw >= 4096 { i64::from(raw) - 8192 } else { i64::from(raw) };
-                (2, 0, Some(value))
-            }
-            0xe0..=0xef => (2, usize::from(first & 0x0f) << 8 | usize::from(*bytes.get(at + 1)?), None),
-            0xf0 => {
-                let size = u32::from_le_bytes(bytes.get(at + 1..at + 5)?.try_into().ok()?);
-                (5, size as usize, None)
-            }
-            0xf1 => (3, 0, Some(signed(bytes.get(at + 1..at + 3)?))),
-            0xf2 => (4, 0, Some(signed(bytes.get(at + 1..at + 4)?))),
-            0xf3 => (5, 0, Some(signed(bytes.get(at + 1..at + 5)?))),
-            0xf4 => (9, 0, Some(signed(bytes.get(at + 1..at + 9)?))),
-            _ => return None,
-        };
-        items.push(match value {
-            Some(value) => value.to_string().into_bytes(),
-            None => bytes.get(at + head..at + head + size)?.to_vec(),
-        });
-        let entry = head + size;
-        let back = match entry {
-            0..=127 => 1,
-            128..=16_383 => 2,
-            16_384..=2_097_151 => 3,
-            2_097_152..=268_435_455 => 4,
-            _ => 5,
-        };
-        at += entry + back;
-    }
-    Some(items)
 }
 
 fn score(out: &mut Vec<u8>, value: f64) {
@@ -804,21 +565,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn compression_comes_back(bytes in proptest::collection::vec(0u8..4, 21..2000)) {
-            if let Some(packed) = compress(&bytes) {
-                prop_assert_eq!(decompress(&packed, bytes.len()).unwrap(), bytes);
-            }
-        }
-
-        #[test]
         fn nothing_makes_loading_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..200), kind in 0u8..22) {
             if let Some(first) = bytes.first_mut() {
                 *first = kind;
             }
             bytes.extend_from_slice(&[0; 10]);
             let _ = load(&bytes, RULES, 1);
-            let _ = decompress(&bytes, 1000);
-            let _ = unpack(&bytes);
             let _ = verify(&bytes, RELEASE);
         }
     }

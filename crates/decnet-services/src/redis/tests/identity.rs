@@ -65,7 +65,7 @@ async fn uptime_lies_within_that_of_the_host_and_the_platform_fits() {
         assert_eq!(field(&info, "gcc_version"), "12.2.0");
         assert_eq!(field(&info, "mem_allocator"), "jemalloc-5.3.0");
         let saved: i64 = field(&info, "rdb_last_save_time").parse().unwrap();
-        assert!(saved <= testing::NOW && saved >= testing::NOW - uptime);
+        assert!(saved <= testing::NOW && saved >= testing::NOW - uptime.min(3600));
         let (used, rss, peak) = ("used_memory", "used_memory_rss", "used_memory_peak");
         let number = |name: &str| field(&info, name).parse::<u64>().unwrap();
         assert!(number(used) < number(rss) && number(used) <= number(peak) && number(used) % 8 == 0);

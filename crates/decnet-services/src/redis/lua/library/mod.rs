@@ -1,18 +1,18 @@
 //! The functions that a script finds.
 
+mod json;
 mod strings;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use self::strings::string;
 use super::interpreter::{Interpreter, Redis, Stop};
 use super::value::{Table, Value, show_number};
 
 /// A function by its name in the library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Builtin(pub(super) &'static str);
+pub(crate) struct Builtin(pub(in crate::redis::lua) &'static str);
 
 const PLAIN: &[&str] = &[
     "assert", "error", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget", "rawset", "select",
@@ -90,7 +90,7 @@ const MODULES: &[(&str, &[&str])] = &[
 ];
 
 /// The globals of a fresh script.
-pub(super) fn globals(redis: &dyn Redis) -> BTreeMap<String, Value> {
+pub(in crate::redis::lua) fn globals(redis: &dyn Redis) -> BTreeMap<String, Value> {
     let mut globals = BTreeMap::new();
     for name in PLAIN {
         globals.insert((*name).to_owned(), Value::Builtin(Builtin(name)));
@@ -180,16 +180,20 @@ impl Arguments {
 }
 
 /// Calls a function of the library.
-pub(super) fn call(run: &mut Interpreter<'_>, name: &'static str, arguments: Vec<Value>) -> Many {
+pub(in crate::redis::lua) fn call(
+    run: &mut Interpreter<'_>,
+    name: &'static str,
+    arguments: Vec<Value>,
+) -> Many {
     let arguments = Arguments(arguments, name);
     match name.split_once('.') {
         None => plain(run, name, &arguments),
         Some(("redis", name)) => redis(run, name, &arguments),
-        Some(("string", name)) => string(run, name, &arguments),
+        Some(("string", name)) => strings::call(run, name, &arguments),
         Some(("table", name)) => table(run, name, &arguments),
         Some(("math", name)) => math(run, name, &arguments),
         Some(("bit", name)) => bit(run, name, &arguments),
-        Some(("cjson", name)) => cjson(run, name, &arguments),
+        Some(("cjson", name)) => json::call(run, name, &arguments),
         // The clock of the process; scripts only take differences.
         Some((_, _)) => Ok(vec![Value::Number(run.redis.random() / 1000.0)]),
     }
@@ -605,74 +609,4 @@ fn bit(run: &mut Interpreter<'_>, name: &str, arguments: &Arguments) -> Many {
         }
     };
     Ok(vec![Value::Number(f64::from(value as i32))])
-}
-
-fn cjson(run: &mut Interpreter<'_>, name: &str, arguments: &Arguments) -> Many {
-    if name == "decode" {
-        let text = arguments.bytes(run, 0)?;
-        run.take(text.len() * 8)?;
-        return match serde_json::from_slice::<serde_json::Value>(&text) {
-            Ok(json) => Ok(vec![decoded(&json)]),
-            Err(_) => Err(run.fail("Expected value but found invalid token at character 1")),
-        };
-    }
-    let json = encoded(run, &arguments.get(0), 0)?;
-    let text = json.to_string();
-    run.take(text.len())?;
-    Ok(vec![Value::text(text)])
-}
-
-fn decoded(json: &serde_json::Value) -> Value {
-    match json {
-        serde_json::Value::Null => Value::Nil,
-        serde_json::Value::Bool(value) => Value::Bool(*value),
-        serde_json::Value::Number(number) => Value::Number(number.as_f64().unwrap_or(0.0)),
-        serde_json::Value::String(text) => Value::text(text),
-        serde_json::Value::Array(items) => Value::list(items.iter().map(decoded).collect()),
-        serde_json::Value::Object(fields) => {
-            let mut table = Table::default();
-            for (name, value) in fields {
-                table.set(&Value::text(name), decoded(value));
-            }
-            Value::Table(Rc::new(RefCell::new(table)))
-        }
-    }
-}
-
-fn encoded(run: &mut Interpreter<'_>, value: &Value, depth: u32) -> Result<serde_json::Value, Stop> {
-    run.take(32)?;
-    if depth > 50 {
-        return Err(run.fail("Cannot serialise, excessive depth (51)"));
-    }
-    Ok(match value {
-        Value::Nil => serde_json::Value::Null,
-        Value::Bool(value) => (*value).into(),
-        Value::Number(number) if number.fract() == 0.0 && number.abs() < 1e15 => (*number as i64).into(),
-        Value::Number(number) => (*number).into(),
-        Value::Text(text) => String::from_utf8_lossy(text).into_owned().into(),
-        Value::Table(table) => {
-            let table = table.borrow();
-            let length = table.len();
-            if length > 0 {
-                let mut items = Vec::new();
-                for at in 1..=length {
-                    items.push(encoded(run, &table.get(&Value::Number(at as f64)), depth + 1)?);
-                }
-                items.into()
-            } else {
-                let mut fields = serde_json::Map::new();
-                let mut key = Value::Nil;
-                while let Some((name, value)) = table.next(&key) {
-                    let text = String::from_utf8_lossy(&show(&name)).into_owned();
-                    fields.insert(text, encoded(run, &value, depth + 1)?);
-                    key = name;
-                }
-                fields.into()
-            }
-        }
-        other => {
-            let message = format!("Cannot serialise {}: type not supported", other.kind());
-            return Err(run.fail(&message));
-        }
-    })
 }

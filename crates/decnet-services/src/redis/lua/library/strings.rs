@@ -1,9 +1,9 @@
-//! The functions of `string`.
+//! `string`.
 
-use super::super::interpreter::{Interpreter, Stop};
-use super::super::pattern;
-use super::super::value::Value;
 use super::{Arguments, Builtin, Many, show};
+use crate::redis::lua::interpreter::{Interpreter, Stop};
+use crate::redis::lua::pattern;
+use crate::redis::lua::value::Value;
 
 /// A range of a string as `string.sub` takes it.
 fn range(length: usize, from: f64, to: f64) -> std::ops::Range<usize> {
@@ -26,7 +26,8 @@ fn captured(text: &[u8], start: usize, end: usize, captures: &[pattern::Capture]
         .collect()
 }
 
-pub(super) fn string(run: &mut Interpreter<'_>, name: &str, arguments: &Arguments) -> Many {
+/// Calls a function of `string`.
+pub(super) fn call(run: &mut Interpreter<'_>, name: &str, arguments: &Arguments) -> Many {
     if name == "char" {
         let mut text = Vec::new();
         for at in 0..arguments.0.len() {

@@ -1,122 +1,35 @@
-//! Reading streams, and consumer groups.
+//! Consumer groups of streams.
 
-use super::{NO_STREAM, bound, entry, id};
+use super::streams::{bound, entry, id};
 use crate::redis::codec::Reply;
 use crate::redis::engine::{Answer, Call, Fault, SYNTAX};
 use crate::redis::store::stream::{Consumer, Fields, Group, Pending};
 use crate::redis::store::{Stream, StreamId};
 
-pub(super) fn no_group(key: &[u8], group: &[u8], command: &str) -> Fault {
+pub(super) const HANDLERS: super::Group = &[
+    ("xack", xack),
+    ("xautoclaim", xautoclaim),
+    ("xclaim", xclaim),
+    ("xgroup|create", xgroup_create),
+    ("xgroup|createconsumer", xgroup_createconsumer),
+    ("xgroup|delconsumer", xgroup_delconsumer),
+    ("xgroup|destroy", xgroup_destroy),
+    ("xgroup|setid", xgroup_setid),
+    ("xpending", xpending),
+];
+
+const NO_STREAM: &str = "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use \
+                         the MKSTREAM option to create an empty stream automatically.";
+
+fn no_group(key: &[u8], group: &[u8], command: &str) -> Fault {
     Fault(
         [b"NOGROUP No such key '".as_slice(), key, b"' or consumer group '", group, b"'", command.as_bytes()]
             .concat(),
     )
 }
 
-pub(super) fn read(call: &mut Call<'_>, grouped: bool) -> Answer {
-    let mut count = usize::MAX;
-    let mut wait = None;
-    let mut no_ack = false;
-    let mut group: Option<(Vec<u8>, Vec<u8>)> = None;
-    let mut at = 1;
-    let streams = loop {
-        if at >= call.len() {
-            return Err(SYNTAX.into());
-        }
-        let more = at + 1 < call.len();
-        match call.word(at).as_str() {
-            "count" if more => {
-                let wanted = call.integer(at + 1)?;
-                count = usize::try_from(wanted).ok().filter(|count| *count > 0).unwrap_or(usize::MAX);
-                at += 2;
-            }
-            "block" if more => {
-                let ms = crate::redis::codec::number(call.arg(at + 1))
-                    .ok_or("ERR timeout is not an integer or out of range")?;
-                if ms < 0 {
-                    return Err("ERR timeout is negative".into());
-                }
-                wait = Some(ms as f64 / 1000.0);
-                at += 2;
-            }
-            "group" if grouped && at + 2 < call.len() => {
-                group = Some((call.arg(at + 1).to_vec(), call.arg(at + 2).to_vec()));
-                at += 3;
-            }
-            "noack" if grouped => {
-                no_ack = true;
-                at += 1;
-            }
-            "streams" if more => break at + 1,
-            _ => return Err(SYNTAX.into()),
-        }
-    };
-    let rest = call.len() - streams;
-    if !rest.is_multiple_of(2) {
-        return Err(if call.since(7, 2) {
-            let name = if grouped { "xreadgroup" } else { "xread" };
-            format!(
-                "ERR Unbalanced '{name}' list of streams: for each stream key an ID or '{}' must be specified.",
-                if grouped { '>' } else { '$' }
-            )
-            .into()
-        } else {
-            "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.".into()
-        });
-    }
-    if grouped && group.is_none() {
-        return Err("ERR Missing GROUP option for XREADGROUP".into());
-    }
-    let mut arguments = call.args.to_vec();
-    let half = rest / 2;
-    let mut found = Vec::new();
-    let mut keys = Vec::new();
-    for i in 0..half {
-        let key = call.arg(streams + i).to_vec();
-        let text = call.arg(streams + half + i).to_vec();
-        keys.push(key.clone());
-        let entries = match &group {
-            Some((name, consumer)) => read_group(call, &key, &text, name, consumer, count, no_ack)?,
-            None => {
-                let after = if text == b"$" {
-                    let last = call.stream(&key)?.map_or(StreamId::MIN, |stream| stream.last);
-                    // What `$` means now is what it means when we look again.
-                    if let Some(place) = arguments.get_mut(streams + half + i) {
-                        *place = last.to_string().into_bytes();
-                    }
-                    last
-                } else {
-                    id(&text, 0)?
-                };
-                let Some(from) = after.next() else { continue };
-                call.stream(&key)?.and_then(|stream| {
-                    let entries: Vec<Reply> = stream
-                        .range(from, StreamId::MAX)
-                        .take(count)
-                        .map(|(id, fields)| entry(id, fields))
-                        .collect();
-                    (!entries.is_empty()).then_some(entries)
-                })
-            }
-        };
-        if let Some(entries) = entries {
-            found.push((Reply::Bulk(key), Reply::Array(entries)));
-        }
-    }
-    if !found.is_empty() {
-        return Ok(if call.resp3() {
-            Reply::Map(found)
-        } else {
-            Reply::Array(found.into_iter().map(|(key, entries)| Reply::Array(vec![key, entries])).collect())
-        });
-    }
-    match wait {
-        Some(seconds) => call.block_with(keys, arguments, Some(seconds), Reply::NullArray),
-        None => Ok(Reply::NullArray),
-    }
-}
-
-fn read_group(
+/// Entries for a consumer: new ones, or those that it was given before.
+pub(super) fn read_group(
     call: &mut Call<'_>,
     key: &[u8],
     text: &[u8],
@@ -206,7 +119,7 @@ fn with_group<T>(
     Ok(call.stream_mut(key)?.groups.get_mut(name).map(run))
 }
 
-pub(super) fn xack(call: &mut Call<'_>) -> Answer {
+fn xack(call: &mut Call<'_>) -> Answer {
     let (key, name) = (call.arg(1).to_vec(), call.arg(2).to_vec());
     let mut ids = Vec::new();
     for at in 3..call.len() {
@@ -221,7 +134,7 @@ pub(super) fn xack(call: &mut Call<'_>) -> Answer {
     Ok(Reply::Integer(acknowledged.unwrap_or(0) as i64))
 }
 
-pub(super) fn xgroup_create(call: &mut Call<'_>) -> Answer {
+fn xgroup_create(call: &mut Call<'_>) -> Answer {
     let (key, name) = (call.arg(2).to_vec(), call.arg(3).to_vec());
     let mut make = false;
     let mut read = None;
@@ -237,7 +150,7 @@ pub(super) fn xgroup_create(call: &mut Call<'_>) -> Answer {
                 read = u64::try_from(count).ok();
                 at += 1;
             }
-            _ => return Err(super::super::unknown_subcommand(call)),
+            _ => return Err(super::unknown_subcommand(call)),
         }
         at += 1;
     }
@@ -264,7 +177,7 @@ fn group_of(call: &mut Call<'_>) -> Result<(Vec<u8>, Vec<u8>), Fault> {
     }
 }
 
-pub(super) fn xgroup_setid(call: &mut Call<'_>) -> Answer {
+fn xgroup_setid(call: &mut Call<'_>) -> Answer {
     let (key, name) = group_of(call)?;
     let text = call.arg(4).to_vec();
     let top = call.stream(&key)?.map_or(StreamId::MIN, |stream| stream.last);
@@ -274,7 +187,7 @@ pub(super) fn xgroup_setid(call: &mut Call<'_>) -> Answer {
     Ok(Reply::OK)
 }
 
-pub(super) fn xgroup_destroy(call: &mut Call<'_>) -> Answer {
+fn xgroup_destroy(call: &mut Call<'_>) -> Answer {
     let (key, name) = (call.arg(2).to_vec(), call.arg(3).to_vec());
     if call.stream(&key)?.is_none() {
         return Err(NO_STREAM.into());
@@ -286,7 +199,7 @@ pub(super) fn xgroup_destroy(call: &mut Call<'_>) -> Answer {
     Ok(Reply::Integer(i64::from(removed)))
 }
 
-pub(super) fn xgroup_createconsumer(call: &mut Call<'_>) -> Answer {
+fn xgroup_createconsumer(call: &mut Call<'_>) -> Answer {
     let (key, name) = group_of(call)?;
     let consumer = call.arg(4).to_vec();
     let now = call.now;
@@ -301,7 +214,7 @@ pub(super) fn xgroup_createconsumer(call: &mut Call<'_>) -> Answer {
     Ok(Reply::Integer(i64::from(made.unwrap_or(false))))
 }
 
-pub(super) fn xgroup_delconsumer(call: &mut Call<'_>) -> Answer {
+fn xgroup_delconsumer(call: &mut Call<'_>) -> Answer {
     let (key, name) = group_of(call)?;
     let consumer = call.arg(4).to_vec();
     let pending = with_group(call, &key, &name, |group| {
@@ -314,7 +227,7 @@ pub(super) fn xgroup_delconsumer(call: &mut Call<'_>) -> Answer {
     Ok(Reply::Integer(pending.unwrap_or(0) as i64))
 }
 
-pub(super) fn xpending(call: &mut Call<'_>) -> Answer {
+fn xpending(call: &mut Call<'_>) -> Answer {
     let (key, name) = (call.arg(1).to_vec(), call.arg(2).to_vec());
     let now = call.now;
     let mut at = 3;
@@ -408,7 +321,7 @@ fn claim(stream: &mut Stream, name: &[u8], id: StreamId, how: &Claim, now: i64) 
     Some(if how.just_id { Reply::text(id.to_string()) } else { entry(id, &fields) })
 }
 
-pub(super) fn xclaim(call: &mut Call<'_>) -> Answer {
+fn xclaim(call: &mut Call<'_>) -> Answer {
     let (key, name) = (call.arg(1).to_vec(), call.arg(2).to_vec());
     let now = call.now;
     let least =
@@ -479,7 +392,7 @@ pub(super) fn xclaim(call: &mut Call<'_>) -> Answer {
     Ok(Reply::Array(replies))
 }
 
-pub(super) fn xautoclaim(call: &mut Call<'_>) -> Answer {
+fn xautoclaim(call: &mut Call<'_>) -> Answer {
     let (key, name) = (call.arg(1).to_vec(), call.arg(2).to_vec());
     let now = call.now;
     let least = crate::redis::codec::number(call.arg(4))
