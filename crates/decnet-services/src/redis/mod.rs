@@ -1,6 +1,6 @@
 //! Redis: an in-memory store that speaks RESP on 6379/tcp.
 //!
-//! What it shows of itself (release, platform, configuration) is [`persona`]; what a client may ask is
+//! What it shows of itself (release, platform, configuration) is `persona`; what a client may ask is
 //! `commands`, one file per group, over the keyspace in `store`; `engine` is the single thread of the
 //! product: clients, dispatch, blocking, publish and subscribe, statistics; `codec` is the wire;
 //! `server` holds the conversation and reports it.
