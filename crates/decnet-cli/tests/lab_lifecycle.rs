@@ -154,6 +154,30 @@ fn deploying_converges_and_leaves_the_unchanged_alone() {
 }
 
 #[test]
+fn a_decky_is_replaced_as_often_as_it_changes() {
+    let Some(lab) = TestLab::build(&[]) else { return };
+    let names: Vec<String> = (1..=12).map(|number| format!("unit-{number}")).collect();
+    // All of them change at once, and each needs the ports that its predecessor had.
+    for round in 0..6 {
+        let code = 500 + round % 4;
+        let sections: String = names
+            .iter()
+            .map(|name| format!("[{name}]\nservices = http\n[{name}.http]\nresponse_code = {code}\n"))
+            .collect();
+        let head = FLEET.split("[alpha]").next().unwrap();
+        let deployed = lab.deploy_config(&format!("{head}{sections}"));
+        assert_eq!(deployed.changes.restarted.len(), if round == 0 { 0 } else { names.len() });
+        let status = lab.status().fleet.unwrap();
+        assert!(is_up(&status), "{status:#?}");
+        let workers = helper(&Process::of(lab.keeper()).unwrap(), "zygote").children();
+        assert_eq!(workers.len(), names.len(), "the predecessors have ended");
+        let answer = lab.as_attacker(|| get(deployed.plan.deckies[0].address, "/")).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {code}")), "{answer}");
+    }
+    assert_sound(&lab.finish(), lab.attacker());
+}
+
+#[test]
 fn a_killed_worker_is_not_missed() {
     let Some(lab) = TestLab::build(&[]) else { return };
     let plan = lab.deploy_config(FLEET).plan;
@@ -185,6 +209,8 @@ fn a_killed_zygote_takes_every_worker_and_all_come_back() {
     let zygote = helper(&keeper, "zygote");
     assert_eq!(zygote.children().len(), 3);
     zygote.signal(Signal::SIGKILL);
+    // The kernel ends its workers one after the other; until then one may still take a connection.
+    zygote.await_end();
     for decky in &plan.deckies {
         lab.as_attacker(|| get(decky.address, &format!("/{}", decky.name))).expect("no port closes");
     }

@@ -14,7 +14,7 @@ use decnet_core::service::Port;
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, chdir, dup2_stdin, pivot_root, sethostname};
@@ -25,7 +25,16 @@ use super::sandbox::{self, Filters};
 use super::worker;
 use crate::sys;
 
-/// From the keeper: fork a worker. Its descriptors follow in this order: the channel for its one notice,
+/// From the keeper.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Order {
+    /// Fork a worker.
+    Spawn(Box<Spawn>),
+    /// End the worker of that number, also one that has not said yet that it serves.
+    End(u64),
+}
+
+/// Fork a worker. Its descriptors follow in this order: the channel for its one notice,
 /// the log socket of each service of `logs`, the sockets of `sockets`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Spawn {
@@ -138,10 +147,16 @@ fn serve(channel: &Channel, filters: &Filters, children: &SignalFd) -> u8 {
         if reap(channel, &mut workers).is_err() {
             return 0;
         }
-        match channel.try_receive::<Spawn>() {
-            Ok(Received::Message(spawn, descriptors)) => {
-                if fork(channel, children, filters, &mut workers, spawn, descriptors).is_err() {
+        match channel.try_receive::<Order>() {
+            Ok(Received::Message(Order::Spawn(spawn), descriptors)) => {
+                if fork(channel, children, filters, &mut workers, *spawn, descriptors).is_err() {
                     return 0;
+                }
+            }
+            Ok(Received::Message(Order::End(id), _)) => {
+                // A child that was not waited for keeps its number: it is nobody else's.
+                for (pid, _) in workers.iter().filter(|(_, worker)| **worker == id) {
+                    let _ = kill(*pid, Signal::SIGKILL);
                 }
             }
             Ok(Received::Empty) => {}

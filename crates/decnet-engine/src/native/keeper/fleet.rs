@@ -88,19 +88,8 @@ impl Fleet {
     pub(crate) fn attend(&mut self) {
         let Some(parts) = &mut self.parts else { return };
         let now = Instant::now();
-        for happening in parts.workers.attend(&mut self.members, now) {
-            match happening {
-                Happening::AllEnded => {}
-                Happening::Ended { decky, how, signal } => {
-                    report::operator(&format!("the worker of {decky} {how}"));
-                    if signal == Some(VIOLATION)
-                        && let Some(member) = self.members.get(&decky)
-                    {
-                        parts.observations.violated(member);
-                    }
-                }
-            }
-        }
+        let happenings = parts.workers.attend(&mut self.members, now);
+        note_ends(happenings, &self.members, &parts.observations);
         if parts.collector_ended.as_ref().is_none_or(readable) {
             parts.logs.attend(now);
             parts.collector_ended = parts.logs.ended();
@@ -223,7 +212,7 @@ impl Fleet {
 
     /// Takes members off the LAN and ends them; returns what they were.
     fn take_out(&mut self, names: &[String]) -> Vec<Decky> {
-        let Some(parts) = &self.parts else { return Vec::new() };
+        let Some(parts) = &mut self.parts else { return Vec::new() };
         let members: Vec<Member> = names.iter().filter_map(|name| self.members.remove(name)).collect();
         if members.is_empty() {
             return Vec::new();
@@ -231,8 +220,9 @@ impl Fleet {
         let addresses: Vec<Ipv4Addr> = members.iter().map(|member| member.decky.address).collect();
         parts.ground.wire.remove(addresses.clone());
         parts.ground.wire.settle();
+        let happenings = parts.workers.end(&members, &mut self.members);
+        note_ends(happenings, &self.members, &parts.observations);
         for member in &members {
-            parts.workers.end(member);
             parts.observations.forget(member.decky.address);
             parts.logs.forget(&member.decky.name);
         }
@@ -295,7 +285,8 @@ impl Fleet {
             let Some(member) = self.members.get_mut(name) else { continue };
             parts.workers.spawn(member, &parts.logs)?;
             // Hearing as we go keeps the way back from filling up.
-            parts.workers.attend(&mut self.members, Instant::now());
+            let happenings = parts.workers.attend(&mut self.members, Instant::now());
+            note_ends(happenings, &self.members, &parts.observations);
         }
         self.await_serving(pending, total, tell)?;
         let Some(parts) = &self.parts else { return Err(EngineError::NoInterface) };
@@ -446,6 +437,23 @@ impl Fleet {
             (false, false) => Health::Degraded,
         };
         FleetStatus { engine: "native".to_owned(), fleet: plan.fleet.clone(), health, problems, deckies }
+    }
+}
+
+/// Tells the operator, and the log where a worker reached for what it must not.
+fn note_ends(happenings: Vec<Happening>, members: &BTreeMap<String, Member>, observations: &Observations) {
+    for happening in happenings {
+        match happening {
+            Happening::AllEnded => {}
+            Happening::Ended { decky, how, signal } => {
+                report::operator(&format!("the worker of {decky} {how}"));
+                if signal == Some(VIOLATION)
+                    && let Some(member) = members.get(&decky)
+                {
+                    observations.violated(member);
+                }
+            }
+        }
     }
 }
 

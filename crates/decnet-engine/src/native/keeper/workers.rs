@@ -5,15 +5,19 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
 use super::super::channel::{Channel, Received};
 use super::super::worker::Notice;
-use super::super::zygote::{News, Spawn};
+use super::super::zygote::{News, Order, Spawn};
 use super::ground::Zygote;
 use super::logs::Logs;
 use super::members::{Member, Worker, end_in_words};
 use super::report;
 use crate::error::EngineError;
 
+/// How long ended workers may take to go.
+const FAREWELL: Duration = Duration::from_secs(5);
 /// How long to wait before a zygote that cannot be started is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -29,6 +33,8 @@ pub(crate) struct Workers {
     /// The workers' end; each gets a copy and closes it after its one word.
     theirs: Channel,
     next_id: u64,
+    /// The decky of every worker whose end was not heard of. While one lives, it holds its decky's ports.
+    alive: BTreeMap<u64, String>,
     /// What is known of how workers are held; told to the operator when it changes.
     confinement: Option<super::super::sandbox::Confinement>,
 }
@@ -48,7 +54,16 @@ impl Workers {
         let (notices, theirs) =
             Channel::pair().map_err(|error| EngineError::system("make the workers' channel", error))?;
         let zygote = Some(Zygote::start(&empty)?);
-        Ok(Workers { empty, zygote, again: None, notices, theirs, next_id: 1, confinement: None })
+        Ok(Workers {
+            empty,
+            zygote,
+            again: None,
+            notices,
+            theirs,
+            next_id: 1,
+            alive: BTreeMap::new(),
+            confinement: None,
+        })
     }
 
     /// What to wait on.
@@ -72,20 +87,21 @@ impl Workers {
             services.iter().map(|service| logs.socket(&member.speaker(service))).collect::<Result<_, _>>()?;
         let id = self.next_id;
         self.next_id += 1;
-        let spawn = Spawn {
+        let order = Order::Spawn(Box::new(Spawn {
             id,
             user: member.user,
             decky: member.decky.clone(),
             logs: services,
             sockets: member.slots.iter().map(|slot| (slot.service.clone(), slot.port)).collect(),
-        };
+        }));
         let mut descriptors: Vec<BorrowedFd<'_>> = vec![self.theirs.as_fd()];
         descriptors.extend(log_sockets.iter().map(AsFd::as_fd));
         descriptors.extend(member.slots.iter().map(|slot| slot.socket.as_fd()));
         let Some(zygote) = &self.zygote else {
             return Err(failed(std::io::Error::other("there is no zygote")));
         };
-        zygote.channel.send(&spawn, &descriptors).map_err(failed)?;
+        zygote.channel.send(&order, &descriptors).map_err(failed)?;
+        self.alive.insert(id, member.decky.name.clone());
         member.worker = Worker::Starting { id };
         Ok(())
     }
@@ -102,6 +118,7 @@ impl Workers {
                 Ok(Received::Message(News::Exited { id, signal, code }, _)) => {
                     // A worker that failed to start has said so; its word may still be waiting.
                     self.hear_notices(members, now);
+                    self.alive.remove(&id);
                     let member = members.values_mut().find(|member| member.worker_id() == Some(id));
                     if let Some(member) = member {
                         let how = end_in_words(signal, code);
@@ -110,6 +127,7 @@ impl Workers {
                     }
                 }
                 Ok(Received::Message(News::Refused { id, message }, _)) => {
+                    self.alive.remove(&id);
                     self.failed(members, id, message, now);
                 }
                 Ok(Received::Message(_, _)) => {}
@@ -159,6 +177,7 @@ impl Workers {
         for member in members.values_mut() {
             member.ended("the zygote ended".to_owned(), now);
         }
+        self.alive.clear();
         self.renew_zygote(now);
     }
 
@@ -175,17 +194,44 @@ impl Workers {
         };
     }
 
-    /// Ends a member's worker. Its sockets stay with the keeper.
-    pub(crate) fn end(&self, member: &Member) {
-        // The number is one of the zygote's namespace; the keeper knows it under another.
-        if let Worker::Serving { pid, .. } = member.worker
-            && let Some(pid) = self.host_pids().get(&pid)
-        {
-            let _ = nix::sys::signal::kill(
-                nix::unistd::Pid::from_raw(pid.cast_signed()),
-                nix::sys::signal::Signal::SIGKILL,
-            );
+    /// Ends the workers of deckies that are no members any more, and waits until they have let go of their
+    /// ports: the next one on the same address needs them.
+    pub(crate) fn end(
+        &mut self,
+        leaving: &[Member],
+        members: &mut BTreeMap<String, Member>,
+    ) -> Vec<Happening> {
+        let ids: Vec<u64> = self
+            .alive
+            .iter()
+            .filter(|(_, name)| leaving.iter().any(|member| member.decky.name == **name))
+            .map(|(id, _)| *id)
+            .collect();
+        let mut happenings = Vec::new();
+        for id in &ids {
+            if let Some(zygote) = &self.zygote {
+                // One that cannot be told has ended, and its workers with it.
+                let _ = zygote.channel.send(&Order::End(*id), &[]);
+            }
+            // Hearing as we go keeps the way back from filling up.
+            happenings.extend(self.attend(members, Instant::now()));
         }
+        let until = Instant::now() + FAREWELL;
+        while ids.iter().any(|id| self.alive.contains_key(id)) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                report::operator("workers that were ended do not go");
+                break;
+            }
+            let timeout = PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX);
+            let mut polled: Vec<PollFd<'_>> =
+                self.sources().map(|source| PollFd::new(source, PollFlags::POLLIN)).collect();
+            // An interruption is a reason to look again, as a message is.
+            let _ = poll(&mut polled, timeout);
+            drop(polled);
+            happenings.extend(self.attend(members, Instant::now()));
+        }
+        happenings
     }
 
     /// The workers' process ids: in the zygote's namespace, and in ours.
