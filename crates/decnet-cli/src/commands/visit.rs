@@ -81,8 +81,20 @@ fn ask(to: SocketAddr) -> std::io::Result<String> {
     socket.send_to(&SNMP_QUESTION, to)?;
     let mut buffer = [0; 1500];
     let (length, _) = socket.recv_from(&mut buffer)?;
-    // The description stands at the end of the answer.
-    Ok(printable(buffer.get(SNMP_QUESTION.len()..length).unwrap_or_default()))
+    Ok(printable(description(&buffer[..length])))
+}
+
+/// The value behind sysDescr.0 in an SNMP answer; the whole answer where there is none.
+fn description(answer: &[u8]) -> &[u8] {
+    const SYS_DESCR: [u8; 8] = [0x2b, 0x06, 0x01, 0x02, 0x01, 0x01, 0x01, 0x00];
+    let Some(name) = answer.windows(SYS_DESCR.len()).position(|window| window == SYS_DESCR) else {
+        return answer;
+    };
+    // Behind the name stand the tag and the length, in one byte or in as many as the first one says.
+    let value = &answer[name + SYS_DESCR.len()..];
+    let more =
+        value.get(1).map_or(0, |length| if length & 0x80 == 0 { 0 } else { usize::from(length & 0x7f) });
+    value.get(2 + more..).unwrap_or_default()
 }
 
 /// The first words of an answer, with everything else taken out.
@@ -93,4 +105,22 @@ fn printable(bytes: &[u8]) -> String {
         text.chars().map(|c| if c.is_control() || c == '\u{fffd}' { ' ' } else { c }).collect();
     let words: Vec<&str> = shown.split_whitespace().collect();
     words.join(" ").chars().take(LENGTH).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_is_read_without_its_length() {
+        let mut answer =
+            vec![0x30, 0x82, 0x01, 0x00, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x02, 0x01, 0x01, 0x01, 0x00];
+        let short = [&answer[..], &[0x04, 0x05], b"Linux"].concat();
+        assert_eq!(description(&short), b"Linux");
+        answer.extend([0x04, 0x81, 0x90]);
+        answer.extend(b"Brother");
+        assert_eq!(description(&answer), b"Brother");
+        assert_eq!(description(b"odd"), b"odd");
+        assert_eq!(description(&short[..14]), b"");
+    }
 }
