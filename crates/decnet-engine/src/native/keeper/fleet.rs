@@ -260,7 +260,8 @@ impl Fleet {
     ) -> Result<(), EngineError> {
         let Some(parts) = &mut self.parts else { return Err(EngineError::NoInterface) };
         tell(Progress { phase: Phase::Listen, done: 0, total });
-        let addresses: Vec<Ipv4Addr> = deckies.iter().map(|decky| decky.address).collect();
+        let mut addresses: Vec<Ipv4Addr> = deckies.iter().map(|decky| decky.address).collect();
+        addresses.sort_unstable();
         parts.ground.claim(&addresses)?;
         let mut numbered = Vec::with_capacity(total);
         for decky in deckies {
@@ -291,8 +292,8 @@ impl Fleet {
         self.await_serving(pending, total, tell)?;
         let Some(parts) = &self.parts else { return Err(EngineError::NoInterface) };
         tell(Progress { phase: Phase::Join, done: 0, total });
-        let joining: Vec<&Member> =
-            self.members.values().filter(|member| addresses.contains(&member.decky.address)).collect();
+        let joins = |member: &&Member| addresses.binary_search(&member.decky.address).is_ok();
+        let joining: Vec<&Member> = self.members.values().filter(joins).collect();
         for member in &joining {
             parts.observations.know(member);
         }

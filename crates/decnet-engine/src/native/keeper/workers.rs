@@ -118,17 +118,16 @@ impl Workers {
                 Ok(Received::Message(News::Exited { id, signal, code }, _)) => {
                     // A worker that failed to start has said so; its word may still be waiting.
                     self.hear_notices(members, now);
-                    self.alive.remove(&id);
-                    let member = members.values_mut().find(|member| member.worker_id() == Some(id));
-                    if let Some(member) = member {
+                    if let Some(member) = self.member_of(members, id) {
                         let how = end_in_words(signal, code);
                         member.ended(how.clone(), now);
                         happenings.push(Happening::Ended { decky: member.decky.name.clone(), how, signal });
                     }
+                    self.alive.remove(&id);
                 }
                 Ok(Received::Message(News::Refused { id, message }, _)) => {
-                    self.alive.remove(&id);
                     self.failed(members, id, message, now);
+                    self.alive.remove(&id);
                 }
                 Ok(Received::Message(_, _)) => {}
                 Ok(Received::Empty) => break,
@@ -150,8 +149,7 @@ impl Workers {
                         self.confinement = Some(confinement);
                         tell(confinement);
                     }
-                    let member = members.values_mut().find(|member| member.worker_id() == Some(id));
-                    if let Some(member) = member {
+                    if let Some(member) = self.member_of(members, id) {
                         member.worker = Worker::Serving { id, pid, since: now };
                     }
                 }
@@ -160,9 +158,13 @@ impl Workers {
         }
     }
 
+    /// The member whose worker has that number now; none where a later worker has taken its place.
+    fn member_of<'m>(&self, members: &'m mut BTreeMap<String, Member>, id: u64) -> Option<&'m mut Member> {
+        members.get_mut(self.alive.get(&id)?).filter(|member| member.worker_id() == Some(id))
+    }
+
     fn failed(&self, members: &mut BTreeMap<String, Member>, id: u64, message: String, now: Instant) {
-        let member = members.values_mut().find(|member| member.worker_id() == Some(id));
-        if let Some(member) = member {
+        if let Some(member) = self.member_of(members, id) {
             report::operator(&format!("{}: {message}", member.decky.name));
             if member.restarts == 0 {
                 member.worker = Worker::Broken { reason: message };
