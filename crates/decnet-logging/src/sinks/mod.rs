@@ -10,11 +10,13 @@ use decnet_core::plan::LogTarget;
 use crate::event::Event;
 use crate::target::ResolveError;
 
+pub mod delivery;
 pub mod file;
 pub mod json;
 mod lines;
 pub mod udp;
 
+pub use delivery::{Delivery, DeliveryError};
 pub use file::SyslogFile;
 pub use json::JsonFile;
 pub use udp::UdpSink;
