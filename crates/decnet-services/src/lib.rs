@@ -64,7 +64,11 @@ pub mod testing;
 
 // What several services share.
 #[cfg(feature = "servers")]
+pub mod bait;
+#[cfg(feature = "servers")]
 pub mod httpd;
+#[cfg(feature = "servers")]
+pub mod sql;
 #[cfg(feature = "servers")]
 pub mod tls;
 

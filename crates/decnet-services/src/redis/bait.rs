@@ -5,6 +5,8 @@
 use decnet_core::identity::Identity;
 use decnet_core::seed::Draw;
 
+use crate::bait::words;
+
 use super::store::{Encoding, Entry, Hash, List, Set, Value, Zset};
 
 /// Seconds between two steps of the application.
@@ -38,16 +40,6 @@ pub(crate) struct Workload {
     next_slot: Option<i64>,
     people: Vec<(String, String)>,
     minute: i64,
-}
-
-/// The words of one list of the names file.
-fn words(list: &str) -> Vec<&'static str> {
-    include_str!("data/names.txt")
-        .lines()
-        .skip_while(|line| line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) != Some(list))
-        .nth(1)
-        .map(|line| line.split(' ').collect())
-        .unwrap_or_default()
 }
 
 fn pick(draw: &mut Draw, list: &[&'static str]) -> &'static str {

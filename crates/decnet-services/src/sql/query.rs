@@ -1,0 +1,1085 @@
+//! SELECT.
+
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use sqlparser::ast::{
+    BinaryOperator, Distinct, Expr, GroupByExpr, JoinConstraint, JoinOperator, LimitClause, OrderByExpr,
+    OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator,
+    SetQuantifier, TableAlias, TableFactor, TableWithJoins, TopQuantity, Values,
+};
+
+use super::aggregate;
+use super::engine::{Context, Heading, Origin, ResultSet};
+use super::error::SqlError;
+use super::expression::{Bound, Scope, evaluate, function_name, parts, position};
+use super::value::{Kind, Value};
+
+/// Columns and rows under way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Relation {
+    pub(super) columns: Vec<Bound>,
+    pub(super) rows: Vec<Vec<Value>>,
+}
+
+/// One key of ORDER BY.
+#[derive(Clone, Debug)]
+pub(super) struct SortKey {
+    pub(super) value: Value,
+    descending: bool,
+    nulls_first: bool,
+}
+
+/// The key of a row for one part of ORDER BY.
+pub(super) fn sort_key(
+    context: &Context<'_>,
+    scope: &Scope<'_>,
+    by: &OrderByExpr,
+) -> Result<SortKey, SqlError> {
+    let value = evaluate(context, scope, &by.expr)?;
+    Ok(keyed(context, by, value))
+}
+
+fn keyed(context: &Context<'_>, by: &OrderByExpr, value: Value) -> SortKey {
+    let descending = is_descending(by);
+    let nulls_first = by.options.nulls_first.unwrap_or(context.rules.nulls_last == descending);
+    SortKey { value, descending, nulls_first }
+}
+
+fn is_descending(by: &OrderByExpr) -> bool {
+    by.options.to_string().trim_start().to_ascii_uppercase().starts_with("DESC")
+}
+
+/// How two rows stand to each other by their keys.
+pub(super) fn compare_keys(a: &[SortKey], b: &[SortKey], fold: bool) -> Ordering {
+    for (a, b) in a.iter().zip(b) {
+        let order = match (a.value.is_null(), b.value.is_null()) {
+            (true, true) => Ordering::Equal,
+            (true, false) if a.nulls_first => Ordering::Less,
+            (true, false) => Ordering::Greater,
+            (false, true) if a.nulls_first => Ordering::Greater,
+            (false, true) => Ordering::Less,
+            (false, false) => {
+                let order = a.value.compare(&b.value, fold).unwrap_or(Ordering::Equal);
+                if a.descending { order.reverse() } else { order }
+            }
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
+    Ordering::Equal
+}
+
+/// A text that is the same for values that are the same.
+pub(super) fn group_key(values: &[Value], fold: bool) -> String {
+    let mut key = String::new();
+    for value in values {
+        match value {
+            Value::Null => key.push('\u{1}'),
+            Value::Text(text) if fold => {
+                key.push('t');
+                key.push_str(&text.trim_end_matches(' ').to_lowercase());
+            }
+            Value::Text(text) => {
+                key.push('t');
+                key.push_str(text);
+            }
+            Value::Bytes(bytes) => key.push_str(&super::functions::hex(bytes)),
+            // 1 and 1.0 are the same.
+            Value::Integer(_) | Value::Decimal(_) | Value::Float(_) | Value::Bool(_) => {
+                key.push('n');
+                key.push_str(&value.float().unwrap_or(0.0).to_string());
+            }
+            other => key.push_str(&other.to_string()),
+        }
+        key.push('\u{0}');
+    }
+    key
+}
+
+/// Carries a query out.
+pub(super) fn run(
+    context: &Context<'_>,
+    outer: Option<&Scope<'_>>,
+    query: &Query,
+) -> Result<ResultSet, SqlError> {
+    let depth = context.named.borrow().len();
+    if let Some(with) = &query.with {
+        for cte in &with.cte_tables {
+            let named = common_table(context, outer, with.recursive, cte);
+            match named {
+                Ok(relation) => {
+                    let name = context.name(&cte.alias.name);
+                    context.named.borrow_mut().push((name, Rc::new(relation)));
+                }
+                Err(error) => {
+                    context.named.borrow_mut().truncate(depth);
+                    return Err(error);
+                }
+            }
+        }
+    }
+    let result = body(context, outer, query);
+    context.named.borrow_mut().truncate(depth);
+    result
+}
+
+/// A table of WITH. A recursive one is its first part, and then its second for as long as that gives rows.
+fn common_table(
+    context: &Context<'_>,
+    outer: Option<&Scope<'_>>,
+    recursive: bool,
+    cte: &sqlparser::ast::Cte,
+) -> Result<Relation, SqlError> {
+    let name = context.name(&cte.alias.name);
+    let relate = |result: ResultSet| relation(context, result, Some(&cte.alias));
+    if let (true, SetExpr::SetOperation { left, op: SetOperator::Union, right, set_quantifier }) =
+        (recursive, cte.query.body.as_ref())
+    {
+        let mut all = relate(set(context, outer, left)?);
+        let mut last = all.clone();
+        let mut seen: HashSet<String> =
+            all.rows.iter().map(|row| group_key(row, context.rules.fold_texts)).collect();
+        while !last.rows.is_empty() {
+            context.named.borrow_mut().push((name.clone(), Rc::new(last)));
+            let next = set(context, outer, right);
+            context.named.borrow_mut().pop();
+            last = relate(next?);
+            if !matches!(set_quantifier, SetQuantifier::All) {
+                last.rows.retain(|row| seen.insert(group_key(row, context.rules.fold_texts)));
+            }
+            context.step(last.rows.len() as u64 + 1)?;
+            hold(context, &last.rows)?;
+            all.rows.extend(last.rows.iter().cloned());
+        }
+        return Ok(all);
+    }
+    Ok(relate(context.deeper(|| run(context, outer, &cte.query))?))
+}
+
+fn hold(context: &Context<'_>, rows: &[Vec<Value>]) -> Result<(), SqlError> {
+    context.hold(rows.iter().map(|row| super::catalogue::row_size(row)).sum())
+}
+
+/// The result of a query as a table under a name.
+fn relation(context: &Context<'_>, result: ResultSet, alias: Option<&TableAlias>) -> Relation {
+    let table = alias.map(|alias| context.name(&alias.name)).unwrap_or_default();
+    let mut columns: Vec<Bound> = result
+        .columns
+        .into_iter()
+        .map(|heading| Bound {
+            table: table.clone(),
+            schema: None,
+            name: heading.name,
+            kind: heading.kind,
+            origin: heading.origin,
+            shadowed: false,
+        })
+        .collect();
+    if let Some(alias) = alias {
+        for (column, named) in columns.iter_mut().zip(&alias.columns) {
+            column.name = context.name(&named.name);
+        }
+    }
+    Relation { columns, rows: result.rows }
+}
+
+fn body(context: &Context<'_>, outer: Option<&Scope<'_>>, query: &Query) -> Result<ResultSet, SqlError> {
+    let order: &[OrderByExpr] = match query.order_by.as_ref().map(|order| &order.kind) {
+        Some(OrderByKind::Expressions(by)) => by,
+        _ => &[],
+    };
+    let mut result = match query.body.as_ref() {
+        SetExpr::Select(select) => self::select(context, outer, select, order)?,
+        other => {
+            let mut result = set(context, outer, other)?;
+            sort_result(context, &mut result, order)?;
+            result
+        }
+    };
+    let empty = Scope::empty(outer);
+    let count = |expr: &Expr| {
+        let number = evaluate(context, &empty, expr)?;
+        Ok::<_, SqlError>(number.integer().map(|number| usize::try_from(number).unwrap_or(0)))
+    };
+    let (limit, offset) = match &query.limit_clause {
+        Some(LimitClause::LimitOffset { limit, offset, .. }) => (
+            limit.as_ref().map(&count).transpose()?.flatten(),
+            offset.as_ref().map(|offset| count(&offset.value)).transpose()?.flatten(),
+        ),
+        Some(LimitClause::OffsetCommaLimit { offset, limit }) => (count(limit)?, count(offset)?),
+        None => (None, None),
+    };
+    let fetch =
+        query.fetch.as_ref().and_then(|fetch| fetch.quantity.as_ref()).map(&count).transpose()?.flatten();
+    if let Some(offset) = offset {
+        result.rows.drain(..offset.min(result.rows.len()));
+    }
+    if let Some(limit) = limit.or(fetch) {
+        result.rows.truncate(limit);
+    }
+    Ok(result)
+}
+
+/// Sorts by columns of the result: by name or by number.
+fn sort_result(context: &Context<'_>, result: &mut ResultSet, order: &[OrderByExpr]) -> Result<(), SqlError> {
+    if order.is_empty() {
+        return Ok(());
+    }
+    let columns = result.columns.iter().map(plain).collect::<Vec<_>>();
+    let mut rows = Vec::with_capacity(result.rows.len());
+    for row in std::mem::take(&mut result.rows) {
+        let scope = Scope { columns: &columns, row: &row, clause: "order clause", ..Scope::empty(None) };
+        let mut keys = Vec::with_capacity(order.len());
+        for by in order {
+            let value = match ordinal(&by.expr, row.len())? {
+                Some(index) => row[index].clone(),
+                None => evaluate(context, &scope, &by.expr)?,
+            };
+            keys.push(keyed(context, by, value));
+        }
+        rows.push((keys, row));
+    }
+    rows.sort_by(|(a, _), (b, _)| compare_keys(a, b, context.rules.fold_texts));
+    result.rows = rows.into_iter().map(|(_, row)| row).collect();
+    Ok(())
+}
+
+fn plain(heading: &Heading) -> Bound {
+    Bound {
+        table: String::new(),
+        schema: None,
+        name: heading.name.clone(),
+        kind: heading.kind,
+        origin: None,
+        shadowed: false,
+    }
+}
+
+/// The number of a column in `ORDER BY 2`, from 0.
+fn ordinal(expr: &Expr, columns: usize) -> Result<Option<usize>, SqlError> {
+    let Expr::Value(literal) = expr else { return Ok(None) };
+    let sqlparser::ast::Value::Number(text, _) = &literal.value else { return Ok(None) };
+    let unknown = || SqlError::UnknownColumn { name: text.clone(), clause: "order clause" };
+    let number: usize = text.parse().map_err(|_| unknown())?;
+    if (1..=columns).contains(&number) { Ok(Some(number - 1)) } else { Err(unknown()) }
+}
+
+/// The parts of UNION, EXCEPT and INTERSECT, VALUES, brackets.
+fn set(context: &Context<'_>, outer: Option<&Scope<'_>>, expr: &SetExpr) -> Result<ResultSet, SqlError> {
+    match expr {
+        SetExpr::Select(select) => self::select(context, outer, select, &[]),
+        SetExpr::Query(query) => context.deeper(|| run(context, outer, query)),
+        SetExpr::Values(values) => self::values(context, outer, values),
+        SetExpr::SetOperation { left, op, set_quantifier, right } => {
+            let mut first = set(context, outer, left)?;
+            let second = set(context, outer, right)?;
+            if first.columns.len() != second.columns.len() {
+                return Err(SqlError::ColumnCount);
+            }
+            let fold = context.rules.fold_texts;
+            let all = matches!(set_quantifier, SetQuantifier::All);
+            match op {
+                SetOperator::Union => first.rows.extend(second.rows),
+                SetOperator::Except | SetOperator::Minus => {
+                    let gone: HashSet<String> = second.rows.iter().map(|row| group_key(row, fold)).collect();
+                    first.rows.retain(|row| !gone.contains(&group_key(row, fold)));
+                }
+                SetOperator::Intersect => {
+                    let kept: HashSet<String> = second.rows.iter().map(|row| group_key(row, fold)).collect();
+                    first.rows.retain(|row| kept.contains(&group_key(row, fold)));
+                }
+            }
+            if !all {
+                distinct(&mut first.rows, fold);
+            }
+            // Null and text: the column is text.
+            for (index, (a, b)) in first.columns.iter_mut().zip(&second.columns).enumerate() {
+                if a.kind != b.kind {
+                    a.origin = None;
+                    a.kind = widest(a.kind, b.kind, first.rows.iter().filter_map(|row| row.get(index)));
+                }
+            }
+            Ok(first)
+        }
+        SetExpr::Table(table) => {
+            let path: Vec<String> =
+                [&table.schema_name, &table.table_name].into_iter().flatten().cloned().collect();
+            let stored = stored(context, &path, None)?;
+            Ok(ResultSet { columns: stored.columns.iter().map(heading_of).collect(), rows: stored.rows })
+        }
+        other => Err(SqlError::Unsupported(other.to_string())),
+    }
+}
+
+fn widest<'a>(a: Kind, b: Kind, values: impl Iterator<Item = &'a Value>) -> Kind {
+    if a.is_number() && b.is_number() {
+        return if matches!(a, Kind::Double | Kind::Float) { a } else { b };
+    }
+    let mut values = values;
+    if values.all(|value| value.is_null() || value.kind() == Some(a)) { a } else { Kind::Text }
+}
+
+fn distinct(rows: &mut Vec<Vec<Value>>, fold: bool) {
+    let mut seen = HashSet::new();
+    rows.retain(|row| seen.insert(group_key(row, fold)));
+}
+
+fn values(context: &Context<'_>, outer: Option<&Scope<'_>>, values: &Values) -> Result<ResultSet, SqlError> {
+    let scope = Scope::empty(outer);
+    let mut rows = Vec::with_capacity(values.rows.len());
+    for row in &values.rows {
+        let row = row.iter().map(|expr| evaluate(context, &scope, expr)).collect::<Result<Vec<_>, _>>()?;
+        if rows.first().is_some_and(|first: &Vec<Value>| first.len() != row.len()) {
+            return Err(SqlError::ValueCount(rows.len() + 1));
+        }
+        rows.push(row);
+    }
+    hold(context, &rows)?;
+    let count = rows.first().map_or(0, Vec::len);
+    let columns = (0..count)
+        .map(|index| Heading {
+            name: format!("column{}", index + 1),
+            kind: kind_of(rows.iter().filter_map(|row| row.get(index))),
+            origin: None,
+        })
+        .collect();
+    Ok(ResultSet { columns, rows })
+}
+
+/// The type of a column that has none of its own: that of its values.
+fn kind_of<'a>(values: impl Iterator<Item = &'a Value>) -> Kind {
+    let mut kind = None;
+    for value in values.take(1000) {
+        kind = match (kind, value.kind()) {
+            (None, found) => found,
+            (Some(Kind::Integer), Some(Kind::BigInt)) => Some(Kind::BigInt),
+            (Some(Kind::Decimal { precision, scale }), Some(Kind::Decimal { scale: other, .. })) => {
+                Some(Kind::Decimal { precision, scale: scale.max(other) })
+            }
+            (kept, _) => kept,
+        };
+    }
+    kind.unwrap_or(Kind::Text)
+}
+
+fn heading_of(column: &Bound) -> Heading {
+    Heading { name: column.name.clone(), kind: column.kind, origin: column.origin.clone() }
+}
+
+/// One SELECT, sorted.
+fn select(
+    context: &Context<'_>,
+    outer: Option<&Scope<'_>>,
+    select: &Select,
+    order: &[OrderByExpr],
+) -> Result<ResultSet, SqlError> {
+    let mut conditions = Vec::new();
+    if let Some(selection) = &select.selection {
+        conjuncts(selection, &mut conditions);
+    }
+    let mut source = from(context, outer, &select.from, &conditions)?;
+    if let Some(selection) = &select.selection {
+        keep(context, outer, &mut source, selection)?;
+    }
+    let items = expand(context, &source.columns, &select.projection)?;
+    let grouped: &[Expr] = match &select.group_by {
+        GroupByExpr::Expressions(by, _) => by,
+        GroupByExpr::All(_) => &[],
+    };
+    let aggregated = !grouped.is_empty()
+        || select.having.as_ref().is_some_and(has_aggregate)
+        || items.iter().any(|item| matches!(item, Item::Expression(expr, _) if has_aggregate(expr)))
+        || order.iter().any(|by| has_aggregate(&by.expr));
+    let groups = if aggregated { Some(group(context, outer, &source, grouped, &items)?) } else { None };
+    let mut produced = Vec::new();
+    let count = groups.as_ref().map_or(source.rows.len(), Vec::len);
+    for index in 0..count {
+        let group = groups.as_ref().map(|groups| groups[index].as_slice());
+        let row: &[Value] = match group {
+            Some(group) => group.first().map_or(&[], Vec::as_slice),
+            None => &source.rows[index],
+        };
+        let scope = Scope {
+            columns: &source.columns,
+            row,
+            group,
+            window: group.is_none().then_some((source.rows.as_slice(), index)),
+            outer,
+            clause: "field list",
+        };
+        if let Some(having) = &select.having {
+            let scope = Scope { clause: "having clause", ..scope };
+            if with_aliases(context, &scope, &items, having)?.truth() != Some(true) {
+                continue;
+            }
+        }
+        let mut out = Vec::with_capacity(items.len());
+        for item in &items {
+            out.push(match item {
+                Item::Column(index) => row.get(*index).cloned().unwrap_or(Value::Null),
+                Item::Expression(expr, _) => evaluate(context, &scope, expr)?,
+            });
+        }
+        let mut keys = Vec::with_capacity(order.len());
+        for by in order {
+            let value = match ordinal(&by.expr, out.len())? {
+                Some(index) => out[index].clone(),
+                None => order_value(context, &scope, &items, &out, &by.expr)?,
+            };
+            keys.push(keyed(context, by, value));
+        }
+        produced.push((keys, out));
+    }
+    if !order.is_empty() {
+        produced.sort_by(|(a, _), (b, _)| compare_keys(a, b, context.rules.fold_texts));
+    }
+    let mut rows: Vec<Vec<Value>> = produced.into_iter().map(|(_, row)| row).collect();
+    hold(context, &rows)?;
+    if matches!(select.distinct, Some(Distinct::Distinct | Distinct::On(_))) {
+        distinct(&mut rows, context.rules.fold_texts);
+    }
+    if let Some(top) = &select.top {
+        let limit = match &top.quantity {
+            Some(TopQuantity::Constant(limit)) => Some(i64::try_from(*limit).unwrap_or(i64::MAX)),
+            Some(TopQuantity::Expr(expr)) => evaluate(context, &Scope::empty(outer), expr)?.integer(),
+            None => None,
+        };
+        let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(0));
+        rows.truncate(if top.percent { (rows.len() * limit.min(100)).div_ceil(100) } else { limit });
+    }
+    let columns = headings(context, &source.columns, &items, &rows);
+    Ok(ResultSet { columns, rows })
+}
+
+/// A column of the result.
+enum Item<'a> {
+    /// The column of the source with that number.
+    Column(usize),
+    /// An expression and its alias.
+    Expression(&'a Expr, Option<String>),
+}
+
+/// The columns of SELECT, with `*` written out.
+fn expand<'a>(
+    context: &Context<'_>,
+    columns: &[Bound],
+    projection: &'a [SelectItem],
+) -> Result<Vec<Item<'a>>, SqlError> {
+    let mut items = Vec::new();
+    for item in projection {
+        match item {
+            SelectItem::UnnamedExpr(expr) => items.push(Item::Expression(expr, None)),
+            SelectItem::ExprWithAlias { expr, alias } => {
+                items.push(Item::Expression(expr, Some(context.name(alias))));
+            }
+            SelectItem::Wildcard(_) => {
+                if columns.is_empty() {
+                    return Err(SqlError::Unsupported("SELECT * without FROM".to_owned()));
+                }
+                items.extend((0..columns.len()).filter(|at| !columns[*at].shadowed).map(Item::Column));
+            }
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
+                let path = parts(context, name);
+                let table = path.last().map(String::as_str).unwrap_or_default();
+                let before = items.len();
+                let fold = context.rules.fold_names || !context.rules.lower_names;
+                for (index, column) in columns.iter().enumerate() {
+                    if super::catalogue::same(&column.table, table, fold) {
+                        items.push(Item::Column(index));
+                    }
+                }
+                if items.len() == before {
+                    return Err(SqlError::UnknownTable(path));
+                }
+            }
+            other => return Err(SqlError::Unsupported(other.to_string())),
+        }
+        if items.len() > super::catalogue::COLUMN_LIMIT {
+            return Err(SqlError::TooComplex);
+        }
+    }
+    Ok(items)
+}
+
+fn headings(
+    context: &Context<'_>,
+    columns: &[Bound],
+    items: &[Item<'_>],
+    rows: &[Vec<Value>],
+) -> Vec<Heading> {
+    items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| {
+            let (expr, alias) = match item {
+                Item::Column(at) => return heading_of(&columns[*at]),
+                Item::Expression(expr, alias) => (*expr, alias),
+            };
+            if let Some(at) = plain_column(context, columns, expr) {
+                let mut heading = heading_of(&columns[at]);
+                if let Some(alias) = alias {
+                    heading.name.clone_from(alias);
+                }
+                return heading;
+            }
+            let kind = match expr {
+                Expr::Cast { data_type, .. } => super::types::kind(data_type).ok(),
+                _ => None,
+            };
+            Heading {
+                name: alias.clone().unwrap_or_else(|| context.product.heading(expr)),
+                kind: kind.unwrap_or_else(|| kind_of(rows.iter().filter_map(|row| row.get(index)))),
+                origin: None,
+            }
+        })
+        .collect()
+}
+
+/// The number of the column that an expression is, if it is nothing else.
+fn plain_column(context: &Context<'_>, columns: &[Bound], expr: &Expr) -> Option<usize> {
+    let path: Vec<String> = match expr {
+        Expr::Identifier(ident) => vec![context.name(ident)],
+        Expr::CompoundIdentifier(idents) => idents.iter().map(|ident| context.name(ident)).collect(),
+        Expr::Nested(inner) => return plain_column(context, columns, inner),
+        _ => return None,
+    };
+    position(context, columns, &path).ok().flatten()
+}
+
+/// The alias that an expression is, if it is nothing else.
+fn alias_of(context: &Context<'_>, items: &[Item<'_>], expr: &Expr) -> Option<usize> {
+    let Expr::Identifier(ident) = expr else { return None };
+    let name = context.name(ident);
+    items.iter().position(
+        |item| matches!(item, Item::Expression(_, Some(alias)) if context.same_column(alias, &name)),
+    )
+}
+
+/// The value of ORDER BY: an alias comes before a column.
+fn order_value(
+    context: &Context<'_>,
+    scope: &Scope<'_>,
+    items: &[Item<'_>],
+    out: &[Value],
+    expr: &Expr,
+) -> Result<Value, SqlError> {
+    match alias_of(context, items, expr) {
+        Some(index) => Ok(out[index].clone()),
+        None => evaluate(context, &Scope { clause: "order clause", ..*scope }, expr),
+    }
+}
+
+/// The value of HAVING and GROUP BY: a column comes before an alias.
+fn with_aliases(
+    context: &Context<'_>,
+    scope: &Scope<'_>,
+    items: &[Item<'_>],
+    expr: &Expr,
+) -> Result<Value, SqlError> {
+    match evaluate(context, scope, expr) {
+        Err(SqlError::UnknownColumn { name, clause }) => match alias_of(context, items, expr) {
+            Some(index) => match &items[index] {
+                Item::Expression(expr, _) => evaluate(context, scope, expr),
+                Item::Column(at) => Ok(scope.row.get(*at).cloned().unwrap_or(Value::Null)),
+            },
+            None => Err(SqlError::UnknownColumn { name, clause }),
+        },
+        result => result,
+    }
+}
+
+/// The rows of each group, in the order in which the groups were first seen.
+fn group(
+    context: &Context<'_>,
+    outer: Option<&Scope<'_>>,
+    source: &Relation,
+    by: &[Expr],
+    items: &[Item<'_>],
+) -> Result<Vec<Vec<Vec<Value>>>, SqlError> {
+    if by.is_empty() {
+        return Ok(vec![source.rows.clone()]);
+    }
+    let mut groups: Vec<Vec<Vec<Value>>> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
+    for row in &source.rows {
+        let scope = Scope { columns: &source.columns, row, clause: "group statement", ..Scope::empty(outer) };
+        let mut keys = Vec::with_capacity(by.len());
+        for expr in by {
+            keys.push(match ordinal(expr, items.len())? {
+                Some(index) => match &items[index] {
+                    Item::Column(at) => row.get(*at).cloned().unwrap_or(Value::Null),
+                    Item::Expression(expr, _) => evaluate(context, &scope, expr)?,
+                },
+                None => with_aliases(context, &scope, items, expr)?,
+            });
+        }
+        let index = *known.entry(group_key(&keys, context.rules.fold_texts)).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[index].push(row.clone());
+    }
+    Ok(groups)
+}
+
+/// Whether an aggregate stands in an expression, outside of subqueries.
+fn has_aggregate(expr: &Expr) -> bool {
+    match expr {
+        Expr::Function(function) => {
+            (function.over.is_none() && aggregate::is_aggregate(&function_name(function)))
+                || super::expression::arguments(function).into_iter().any(has_aggregate)
+        }
+        Expr::BinaryOp { left, right, .. } => has_aggregate(left) || has_aggregate(right),
+        Expr::UnaryOp { expr, .. }
+        | Expr::Nested(expr)
+        | Expr::Cast { expr, .. }
+        | Expr::Convert { expr, .. }
+        | Expr::IsNull(expr)
+        | Expr::IsNotNull(expr)
+        | Expr::Collate { expr, .. }
+        | Expr::Ceil { expr, .. }
+        | Expr::Floor { expr, .. } => has_aggregate(expr),
+        Expr::InList { expr, list, .. } => has_aggregate(expr) || list.iter().any(has_aggregate),
+        Expr::Between { expr, low, high, .. } => {
+            [expr, low, high].into_iter().any(|expr| has_aggregate(expr))
+        }
+        Expr::Like { expr, pattern, .. } => has_aggregate(expr) || has_aggregate(pattern),
+        Expr::Substring { expr, substring_from, substring_for, .. } => {
+            [Some(expr), substring_from.as_ref(), substring_for.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|expr| has_aggregate(expr))
+        }
+        Expr::Trim { expr, .. } => has_aggregate(expr),
+        Expr::Case { operand, conditions, else_result, .. } => {
+            operand.as_deref().is_some_and(has_aggregate)
+                || conditions.iter().any(|when| has_aggregate(&when.condition) || has_aggregate(&when.result))
+                || else_result.as_deref().is_some_and(has_aggregate)
+        }
+        _ => false,
+    }
+}
+
+/// The parts of a condition that are joined by AND.
+fn conjuncts<'a>(expr: &'a Expr, into: &mut Vec<&'a Expr>) {
+    match expr {
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+            conjuncts(left, into);
+            conjuncts(right, into);
+        }
+        Expr::Nested(inner) => conjuncts(inner, into),
+        other => into.push(other),
+    }
+}
+
+fn keep(
+    context: &Context<'_>,
+    outer: Option<&Scope<'_>>,
+    source: &mut Relation,
+    condition: &Expr,
+) -> Result<(), SqlError> {
+    let mut kept = Vec::new();
+    // Also without rows the names must exist.
+    if source.rows.is_empty() {
+        let scope = Scope { columns: &source.columns, clause: "where clause", ..Scope::empty(outer) };
+        match evaluate(context, &scope, condition) {
+            Err(error @ (SqlError::UnknownColumn { .. } | SqlError::Ambiguous(_))) => return Err(error),
+            _ => return Ok(()),
+        }
+    }
+    for row in std::mem::take(&mut source.rows) {
+        let scope =
+            Scope { columns: &source.columns, row: &row, clause: "where clause", ..Scope::empty(outer) };
+        if evaluate(context, &scope, condition)?.truth() == Some(true) {
+            kept.push(row);
+        }
+    }
+    source.rows = kept;
+    Ok(())
+}
+
+/// The rows of FROM. `conditions` of WHERE may speed up the joining of tables; they are checked again later.
+pub(super) fn from(
+    context: &Context<'_>,
+    outer: Option<&Scope<'_>>,
+    tables: &[TableWithJoins],
+    conditions: &[&Expr],
+) -> Result<Relation, SqlError> {
+    let mut whole = Relation { columns: Vec::new(), rows: vec![Vec::new()] };
+    for (index, table) in tables.iter().enumerate() {
+        let right = joined(context, outer, table, conditions)?;
+        whole = if index == 0 {
+            right
+        } else {
+            join(context, outer, whole, right, Conditions::Hints(conditions), Keep::NONE)?
+        };
+    }
+    Ok(whole)
+}
+
+fn joined(
+    context: &Context<'_>,
+    outer: Option<&Scope<'_>>,
+    table: &TableWithJoins,
+    conditions: &[&Expr],
+) -> Result<Relation, SqlError> {
+    let mut left = factor(context, outer, &table.relation)?;
+    for part in &table.joins {
+        use JoinOperator as J;
+        if matches!(part.join_operator, J::CrossApply | J::OuterApply) {
+            left = apply(context, outer, left, &part.relation, matches!(part.join_operator, J::OuterApply))?;
+            continue;
+        }
+        if is_lateral(&part.relation) {
+            let keep = matches!(part.join_operator, J::Left(_) | J::LeftOuter(_));
+            left = apply(context, outer, left, &part.relation, keep)?;
+            continue;
+        }
+        let right = factor(context, outer, &part.relation)?;
+        let (constraint, keep) = match &part.join_operator {
+            J::Join(on) | J::Inner(on) | J::CrossJoin(on) | J::StraightJoin(on) => (on, Keep::NONE),
+            J::Left(on) | J::LeftOuter(on) => (on, Keep { left: true, right: false }),
+            J::Right(on) | J::RightOuter(on) => (on, Keep { left: false, right: true }),
+            J::FullOuter(on) => (on, Keep { left: true, right: true }),
+            _ => return Err(SqlError::Unsupported(part.to_string())),
+        };
+        left = match constraint {
+            JoinConstraint::On(on) => {
+                let mut parts = Vec::new();
+                conjuncts(on, &mut parts);
+                join(context, outer, left, right, Conditions::All(&parts), keep)?
+            }
+            JoinConstraint::None if keep == Keep::NONE => {
+                join(context, outer, left, right, Conditions::Hints(conditions), Keep::NONE)?
+            }
+            JoinConstraint::None => join(context, outer, left, right, Conditions::All(&[]), keep)?,
+            JoinConstraint::Using(names) => {
+                let names = names.iter().map(|name| parts(context, name).pop().unwrap_or_default());
+                using(context, outer, left, right, &names.collect::<Vec<_>>(), keep)?
+            }
+            JoinConstraint::Natural => {
+                let shared = |name: &String| {
+                    right.columns.iter().any(|column| context.same_column(&column.name, name))
+                };
+                let names: Vec<String> = left.columns.iter().map(|c| c.name.clone()).filter(shared).collect();
+                using(context, outer, left, right, &names, keep)?
+            }
+        };
+    }
+    Ok(left)
+}
+
+/// What must hold for two rows to be joined.
+#[derive(Clone, Copy)]
+enum Conditions<'a> {
+    /// All of ON.
+    All(&'a [&'a Expr]),
+    /// Parts of WHERE, which is checked again when everything is joined: whatever can be used here.
+    Hints(&'a [&'a Expr]),
+}
+
+/// Which sides keep rows that find no partner.
+#[derive(Clone, Copy, PartialEq)]
+struct Keep {
+    left: bool,
+    right: bool,
+}
+
+impl Keep {
+    const NONE: Keep = Keep { left: false, right: false };
+}
+
+fn is_lateral(factor: &TableFactor) -> bool {
+    matches!(
+        factor,
+        TableFactor::Derived { lateral: true, .. }
+            | TableFactor::Function { .. }
+            | TableFactor::UNNEST { .. }
+    ) || matches!(factor, TableFactor::Table { args: Some(_), .. })
+}
+
+/// Joins each row with what the right side gives for it.
+fn apply(
+    context: &Context<'_>,
+    outer: Option<&Scope<'_>>,
+    left: Relation,
+    right: &TableFactor,
+    keep: bool,
+) -> Result<Relation, SqlError> {
+    let mut columns = left.columns.clone();
+    let mut rows = Vec::new();
+    let mut known = false;
+    for row in &left.rows {
+        let scope = Scope { columns: &left.columns, row, ..Scope::empty(outer) };
+        let part = factor(context, Some(&scope), right)?;
+        if !known {
+            columns.extend(part.columns.iter().cloned());
+            known = true;
+        }
+        context.step(part.rows.len() as u64 + 1)?;
+        if part.rows.is_empty() && keep {
+            let mut whole = row.clone();
+            whole.resize(columns.len(), Value::Null);
+            rows.push(whole);
+        }
+        for other in part.rows {
+            rows.push(row.iter().cloned().chain(other).collect());
+        }
+    }
+    if !known {
+        let scope = Scope { columns: &left.columns, ..Scope::empty(outer) };
+        columns.extend(factor(context, Some(&scope), right)?.columns);
+    }
+    hold(context, &rows)?;
+    Ok(Relation { columns, rows })
+}
+
+fn using(
+    context: &Context<'_>,
+    outer: Option<&Scope<'_>>,
+    left: Relation,
+    mut right: Relation,
+    names: &[String],
+    keep: Keep,
+) -> Result<Relation, SqlError> {
+    let unknown = |name: &String| SqlError::UnknownColumn { name: name.clone(), clause: "from clause" };
+    let mut pairs = Vec::new();
+    for name in names {
+        let a = left.columns.iter().position(|column| context.same_column(&column.name, name));
+        let b = right.columns.iter().position(|column| context.same_column(&column.name, name));
+        let (Some(a), Some(b)) = (a, b) else { return Err(unknown(name)) };
+        right.columns[b].shadowed = true;
+        pairs.push((a, b));
+    }
+    hashed(context, outer, left, right, &pairs, &[], keep)
+}
+
+/// Joins two relations: by the equalities among the conditions, then by the rest of them.
+fn join(
+    context: &Context<'_>,
+    outer: Option<&Scope<'_>>,
+    left: Relation,
+    right: Relation,
+    conditions: Conditions<'_>,
+    keep: Keep,
+) -> Result<Relation, SqlError> {
+    let mut pairs = Vec::new();
+    let mut rest = Vec::new();
+    let (Conditions::All(all) | Conditions::Hints(all)) = conditions;
+    for condition in all {
+        if let Expr::BinaryOp { left: a, op: BinaryOperator::Eq, right: b } = condition {
+            let places = |expr: &Expr| {
+                (plain_column(context, &left.columns, expr), plain_column(context, &right.columns, expr))
+            };
+            match (places(a), places(b)) {
+                ((Some(a), None), (None, Some(b))) | ((None, Some(b)), (Some(a), None)) => {
+                    pairs.push((a, b));
+                    continue;
+                }
+                _ => {}
+            }
+        }
+        rest.push(*condition);
+    }
+    if matches!(conditions, Conditions::Hints(_)) {
+        // They may speak of tables that are not joined yet.
+        rest.retain(|expr| only_known(context, &left.columns, &right.columns, expr));
+    }
+    hashed(context, outer, left, right, &pairs, &rest, keep)
+}
+
+/// Whether an expression is simple enough to be checked while two tables are joined.
+fn only_known(context: &Context<'_>, left: &[Bound], right: &[Bound], expr: &Expr) -> bool {
+    let known = |expr: &Expr| only_known(context, left, right, expr);
+    match expr {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => {
+            plain_column(context, left, expr).is_some() != plain_column(context, right, expr).is_some()
+        }
+        Expr::Value(_) => true,
+        Expr::Nested(inner) | Expr::IsNull(inner) | Expr::IsNotNull(inner) => known(inner),
+        Expr::BinaryOp { left, right, .. } => known(left) && known(right),
+        Expr::InList { expr, list, .. } => known(expr) && list.iter().all(known),
+        _ => false,
+    }
+}
+
+fn hashed(
+    context: &Context<'_>,
+    outer: Option<&Scope<'_>>,
+    left: Relation,
+    right: Relation,
+    pairs: &[(usize, usize)],
+    rest: &[&Expr],
+    keep: Keep,
+) -> Result<Relation, SqlError> {
+    let fold = context.rules.fold_texts;
+    let columns: Vec<Bound> = left.columns.iter().chain(&right.columns).cloned().collect();
+    // Rows with null in a key find nobody.
+    let key = |row: &[Value], places: &mut dyn Iterator<Item = usize>| {
+        let values: Vec<Value> = places.filter_map(|place| row.get(place).cloned()).collect();
+        (!values.iter().any(Value::is_null)).then(|| group_key(&values, fold))
+    };
+    let mut table: HashMap<String, Vec<usize>> = HashMap::new();
+    if !pairs.is_empty() {
+        for (index, row) in right.rows.iter().enumerate() {
+            if let Some(key) = key(row, &mut pairs.iter().map(|(_, b)| *b)) {
+                table.entry(key).or_default().push(index);
+            }
+        }
+    }
+    let everyone: Vec<usize> = if pairs.is_empty() { (0..right.rows.len()).collect() } else { Vec::new() };
+    let mut met = vec![false; right.rows.len()];
+    let mut rows = Vec::new();
+    for row in &left.rows {
+        let partners: &[usize] = if pairs.is_empty() {
+            &everyone
+        } else {
+            key(row, &mut pairs.iter().map(|(a, _)| *a))
+                .and_then(|key| table.get(&key))
+                .map_or(&[], Vec::as_slice)
+        };
+        context.step(partners.len() as u64 + 1)?;
+        let mut alone = true;
+        for &index in partners {
+            let whole: Vec<Value> = row.iter().chain(&right.rows[index]).cloned().collect();
+            let scope = Scope { columns: &columns, row: &whole, clause: "on clause", ..Scope::empty(outer) };
+            let mut holds = true;
+            for condition in rest {
+                if evaluate(context, &scope, condition)?.truth() != Some(true) {
+                    holds = false;
+                    break;
+                }
+            }
+            if holds {
+                alone = false;
+                met[index] = true;
+                context.hold(super::catalogue::row_size(&whole))?;
+                rows.push(whole);
+            }
+        }
+        if alone && keep.left {
+            let mut whole = row.clone();
+            whole.resize(columns.len(), Value::Null);
+            rows.push(whole);
+        }
+    }
+    if keep.right {
+        for (row, _) in right.rows.iter().zip(&met).filter(|(_, met)| !**met) {
+            let mut whole = vec![Value::Null; left.columns.len()];
+            whole.extend(row.iter().cloned());
+            rows.push(whole);
+        }
+    }
+    Ok(Relation { columns, rows })
+}
+
+/// The rows of a stored or made table.
+fn stored(context: &Context<'_>, path: &[String], alias: Option<&TableAlias>) -> Result<Relation, SqlError> {
+    if let [name] = path {
+        let named = context.named.borrow().iter().rev().find(|(own, _)| own == name).map(|(_, r)| r.clone());
+        if let Some(found) = named {
+            let mut found = Relation::clone(&found);
+            let table = alias.map_or_else(|| name.clone(), |alias| context.name(&alias.name));
+            found.columns.iter_mut().for_each(|column| column.table.clone_from(&table));
+            return Ok(found);
+        }
+    }
+    let (table, place) = context.table(path)?;
+    let alias_name = alias.map(|alias| context.name(&alias.name));
+    let shown = alias_name.clone().unwrap_or_else(|| path.last().cloned().unwrap_or_default());
+    let schema = match place {
+        Some(place) => Some(context.catalogue.databases[place.database].schemas[place.schema].name.clone()),
+        None => path.len().checked_sub(2).map(|at| path[at].clone()),
+    };
+    let mut columns: Vec<Bound> = table
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| Bound {
+            table: shown.clone(),
+            schema: if alias_name.is_none() { schema.clone() } else { None },
+            name: column.name.clone(),
+            kind: column.kind,
+            origin: Some(Origin {
+                schema: schema.clone().unwrap_or_default(),
+                table: table.name.clone(),
+                alias: shown.clone(),
+                column: column.name.clone(),
+                number: index as u16 + 1,
+                table_number: table.number,
+            }),
+            shadowed: false,
+        })
+        .collect();
+    if let Some(alias) = alias {
+        for (column, named) in columns.iter_mut().zip(&alias.columns) {
+            column.name = context.name(&named.name);
+        }
+    }
+    context.step(table.rows.len() as u64)?;
+    hold(context, &table.rows)?;
+    Ok(Relation { columns, rows: table.rows.clone() })
+}
+
+fn factor(
+    context: &Context<'_>,
+    outer: Option<&Scope<'_>>,
+    factor: &TableFactor,
+) -> Result<Relation, SqlError> {
+    let scope = Scope::empty(outer);
+    let call = |name: &str, values: &[Value], alias: Option<&TableAlias>| {
+        let table = context.product.table_function(context, name, values).unwrap_or_else(|| {
+            Err(SqlError::UnknownFunction { name: name.to_owned(), arguments: values.len() })
+        })?;
+        let columns = table
+            .columns
+            .iter()
+            .map(|column| Heading { name: column.name.clone(), kind: column.kind, origin: None })
+            .collect::<Vec<_>>();
+        let mut made = relation(context, ResultSet { columns, rows: table.rows }, alias);
+        match alias {
+            // One column takes the name of the table: `unnest(…) AS x`.
+            Some(alias) if made.columns.len() == 1 && alias.columns.is_empty() => {
+                made.columns[0].name = context.name(&alias.name);
+            }
+            None => made.columns.iter_mut().for_each(|column| column.table = name.to_owned()),
+            _ => {}
+        }
+        hold(context, &made.rows)?;
+        Ok::<_, SqlError>(made)
+    };
+    let values = |arguments: &[sqlparser::ast::FunctionArg]| {
+        use sqlparser::ast::{FunctionArg, FunctionArgExpr};
+        arguments
+            .iter()
+            .filter_map(|argument| match argument {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(evaluate(context, &scope, expr)),
+                _ => None,
+            })
+            .collect::<Result<Vec<_>, _>>()
+    };
+    match factor {
+        TableFactor::Table { name, alias, args: Some(args), .. } => {
+            let name = parts(context, name).pop().unwrap_or_default();
+            call(&name.to_lowercase(), &values(&args.args)?, alias.as_ref())
+        }
+        TableFactor::Function { name, args, alias, .. } => {
+            let name = parts(context, name).pop().unwrap_or_default();
+            call(&name.to_lowercase(), &values(args)?, alias.as_ref())
+        }
+        TableFactor::UNNEST { alias, array_exprs, .. } => {
+            let values = array_exprs.iter().map(|expr| evaluate(context, &scope, expr));
+            call("unnest", &values.collect::<Result<Vec<_>, _>>()?, alias.as_ref())
+        }
+        TableFactor::Table { name, alias, .. } => stored(context, &parts(context, name), alias.as_ref()),
+        TableFactor::Derived { subquery, alias, .. } => {
+            let result = context.deeper(|| run(context, outer, subquery))?;
+            Ok(relation(context, result, alias.as_ref()))
+        }
+        TableFactor::NestedJoin { table_with_joins, .. } => joined(context, outer, table_with_joins, &[]),
+        other => Err(SqlError::Unsupported(other.to_string())),
+    }
+}
