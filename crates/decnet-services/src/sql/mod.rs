@@ -15,6 +15,7 @@ pub mod decimal;
 pub mod engine;
 pub mod error;
 mod expression;
+mod from;
 mod functions;
 pub mod moment;
 mod operators;
