@@ -66,6 +66,10 @@ pub mod testing;
 #[cfg(feature = "servers")]
 pub mod httpd;
 #[cfg(feature = "servers")]
+pub mod ntlm;
+#[cfg(feature = "servers")]
+pub mod spnego;
+#[cfg(feature = "servers")]
 pub mod tls;
 
 // The services, one folder each.
