@@ -308,9 +308,7 @@ mod tests {
             bytes,
             b"\xa1\x22\x30\x20\xa0\x03\x0a\x01\x01\xa1\x0c\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a\
               \xa2\x0b\x04\x09NTLMSSP\0\x02"
-                .iter()
-                .copied()
-                .collect::<Vec<u8>>()
+                .to_vec()
         );
         assert_eq!(Token::read(&bytes).unwrap(), Token::Response(challenge));
     }
