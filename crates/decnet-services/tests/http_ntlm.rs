@@ -18,7 +18,8 @@ use decnet_core::identity::OsFamily;
 use decnet_core::service::Port;
 use decnet_logging::event::{Body, Credential, Outcome};
 use decnet_logging::sink::MemorySink;
-use decnet_services::testing::{decky, host, identity, serve_on_loopback};
+use decnet_services::host::Host;
+use decnet_services::testing::{decky, identity, serve_on_loopback};
 
 /// The opening of nmap's `http-ntlm-info`.
 const NMAP: &str = "TlRMTVNTUAABAAAAB4IIoAAAAAAAAAAAAAAAAAAAAAA=";
@@ -31,10 +32,11 @@ struct Decoy {
     sink: Arc<MemorySink>,
 }
 
-fn decoy(seed: u64, joined: bool, values: &[(&str, &str)]) -> Decoy {
+fn decoy(seed: u64, values: &[(&str, &str)]) -> Decoy {
     let mut windows = identity(OsFamily::Windows, seed, &[("http", "iis", "10.0", "")]);
-    windows.names.joined = joined;
-    let host = host(decky(windows, seed, &[("http", values)]));
+    windows.names.joined = true;
+    // By the true clock: clients that sign their answer look at the challenge's.
+    let host = Host::new(decky(windows, seed, &[("http", values)])).unwrap();
     let (ready, made) = std::sync::mpsc::channel();
     // The decoy lives on a thread of its own until the test's process ends.
     std::thread::spawn(move || {
@@ -151,6 +153,9 @@ fn tool(name: &str) -> bool {
     false
 }
 
+/// Where Debian's gss-ntlmssp says that it is there: an NTLM for GSS-API, which signs its answers.
+const GSS_NTLM: &str = "/etc/gss/mech.d/mech.ntlmssp.conf";
+
 /// Runs curl; gives status and what came.
 fn curl(arguments: &[&str]) -> (String, String) {
     let mut all = vec!["--silent", "--show-error", "--max-time", "20", "-w", "\n%{http_code}"];
@@ -164,7 +169,7 @@ fn curl(arguments: &[&str]) -> (String, String) {
 
 #[test]
 fn a_site_asks_and_challenges_as_iis_does() {
-    let decoy = decoy(1, true, &[("windows_auth", "yes")]);
+    let decoy = decoy(1, &[("windows_auth", "yes")]);
     let mut client = Client::new(&decoy);
     let asked = client.get("/", None);
     assert_eq!((asked.status, asked.all("WWW-Authenticate")), (401, vec!["Negotiate", "NTLM"]));
@@ -201,7 +206,7 @@ fn a_site_asks_and_challenges_as_iis_does() {
 
 #[test]
 fn exchange_asks_where_its_clients_are_asked() {
-    let decoy = decoy(2, true, &[("fake_app", "owa")]);
+    let decoy = decoy(2, &[("fake_app", "owa")]);
     let mut client = Client::new(&decoy);
     for (path, schemes) in [
         ("/ews/exchange.asmx", vec!["Negotiate", "NTLM"]),
@@ -229,7 +234,7 @@ fn curl_is_recorded_refused_and_let_in() {
     }
     let values =
         [("fake_app", "owa"), ("users", "j.doe:Corr3ct horse,svc:x"), ("app_version", "15.2.1544.14")];
-    let decoy = decoy(3, true, &values);
+    let decoy = decoy(3, &values);
     let url = decoy.url("/autodiscover/autodiscover.xml");
     let (status, _) = curl(&["--ntlm", "-u", "CORP\\j.doe:Summer2026!", &url]);
     assert_eq!(status, "401");
@@ -261,6 +266,35 @@ fn curl_is_recorded_refused_and_let_in() {
     assert_eq!(proof_of("Summer2026!", user, domain, challenge, blob), proof);
     assert_ne!(proof_of("Summer2025!", user, domain, challenge, blob), proof);
     assert_eq!(decoy.fingerprints("ntlm_version").len(), 4);
+}
+
+#[test]
+fn a_client_that_negotiates_and_signs_is_let_in_by_the_right_password_only() {
+    if !tool("curl") || !(std::path::Path::new(GSS_NTLM).exists() || tool("gss-ntlmssp")) {
+        return;
+    }
+    let decoy = decoy(4, &[("windows_auth", "yes"), ("users", "j.doe:Summer2026!")]);
+    let file = std::env::temp_dir().join(format!("http-ntlm-{}", std::process::id()));
+    for (password, status) in [("Summer2026!", "200"), ("Summer2027!", "401")] {
+        std::fs::write(&file, format!("CORP:j.doe:{password}\n")).unwrap();
+        let said = Command::new("curl")
+            .args(["--silent", "--max-time", "20", "-D", "-", "-o", "/dev/null", "--negotiate", "-u", ":"])
+            .arg(decoy.url("/"))
+            .env("NTLM_USER_FILE", &file)
+            .output()
+            .unwrap();
+        let heads = String::from_utf8_lossy(&said.stdout).into_owned();
+        assert_eq!(heads.matches("HTTP/1.1 ").count(), 2, "{heads}");
+        assert!(heads.contains("WWW-Authenticate: Negotiate oYI"), "{heads}");
+        let last = heads.rsplit("HTTP/1.1 ").next().unwrap();
+        assert!(last.starts_with(status), "{heads}");
+        assert_eq!(last.contains("WWW-Authenticate: Negotiate oQcwBaADCgEA\r\n"), status == "200", "{heads}");
+    }
+    std::fs::remove_file(&file).unwrap();
+    let logins = decoy.logins(2);
+    assert_eq!((logins[0].1, logins[1].1), (Outcome::Accepted, Outcome::Failed));
+    assert_eq!(logins[1].0.hash_format.as_deref(), Some("hashcat-5600"));
+    assert!(decoy.fingerprints("ntlm_version").iter().all(|value| value.starts_with("6.2.0 ")));
 }
 
 /// NTProofStr, written down a second time from MS-NLMP section 3.3.2.

@@ -120,6 +120,37 @@ fn ntlm_v2_of_the_specification() {
     assert_eq!(got.admitted(&accounts[..1]), None);
 }
 
+/// The code over all three messages: without it a relay could take signing out of the flags.
+#[test]
+fn an_answer_that_was_changed_on_its_way_is_not_the_clients() {
+    let flags = 0xa288_8215;
+    let exchange = server().challenge(&negotiate(0xa208_8297), NONCE, 0).unwrap();
+    let mut blob = unhex("01010000000000000000000000000000aaaaaaaaaaaaaaaa00000000");
+    // MsvAvFlags: a code is there; MsvAvTargetName; the end.
+    blob.extend_from_slice(&[6, 0, 4, 0, 2, 0, 0, 0, 9, 0, 6, 0, b'a', 0, b'/', 0, b'b', 0, 0, 0, 0, 0]);
+    let key = super::crypto::nt_hash_v2("Password", "User", "Domain");
+    let proof = super::crypto::hmac_md5(&key, &[&NONCE, &blob]);
+    let nt = [proof.as_slice(), &blob].concat();
+    let mut message = authenticate(flags, &[0; 24], &nt, "Domain", "User", &[]);
+    // Room for the code: what the fields point at moves.
+    message.splice(72..72, [0; 16]);
+    for at in [12, 20, 28, 36, 44, 52] {
+        let offset = u16::from_le_bytes([message[at + 4], message[at + 5]]) + 16;
+        message[at + 4..at + 6].copy_from_slice(&offset.to_le_bytes());
+    }
+    let read = |message: &[u8]| exchange.authenticate(message).unwrap();
+    let session_key = read(&message).exported_session_key("Password").unwrap();
+    assert!(!read(&message).verify("Password"), "a code of zeros");
+    let code =
+        super::crypto::hmac_md5(&session_key, &[&negotiate(0xa208_8297), exchange.message(), &message]);
+    message[72..88].copy_from_slice(&code);
+    let got = read(&message);
+    assert!(got.verify("Password") && !got.verify("password"));
+    assert_eq!(got.blob().unwrap().target_name.as_deref(), Some("a/b"));
+    message[60] &= !0x10;
+    assert!(!read(&message).verify("Password"), "signing taken out");
+}
+
 #[test]
 fn challenges_are_those_of_windows() {
     // What nmap's scripts offer, and what Windows of a domain answers to it.
