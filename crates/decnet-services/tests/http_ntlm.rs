@@ -205,6 +205,17 @@ fn a_site_asks_and_challenges_as_iis_does() {
 }
 
 #[test]
+fn a_bare_http_sys_asks_for_itself() {
+    let values = [("windows_auth", "yes"), ("server_header", "Microsoft-HTTPAPI/2.0")];
+    let decoy = decoy(5, &values);
+    let mut client = Client::new(&decoy);
+    let asked = client.get("/", None);
+    assert_eq!((asked.status, asked.all("WWW-Authenticate")), (401, vec!["Negotiate", "NTLM"]));
+    assert_eq!((asked.all("Server"), asked.body.len()), (vec!["Microsoft-HTTPAPI/2.0"], 341));
+    assert!(client.get("/", Some(&format!("NTLM {NMAP}"))).token("NTLM").starts_with(b"NTLMSSP\0\x02"));
+}
+
+#[test]
 fn exchange_asks_where_its_clients_are_asked() {
     let decoy = decoy(2, &[("fake_app", "owa")]);
     let mut client = Client::new(&decoy);

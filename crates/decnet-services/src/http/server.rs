@@ -116,18 +116,8 @@ impl Http {
     fn answer(&self, request: &Request, session: &Session, handshake: &Handshake) -> Response {
         let place = self.place();
         let persona = &self.persona;
-        let page = apps::is_page(persona.application, &request.path);
-        if let Some(response) = persona.product.gate(request, page, &place) {
-            return response;
-        }
         let visit = Visit { request, host: &self.host, persona, session };
-        if let Some(realm) = &persona.basic_realm {
-            let delay =
-                if request.field("authorization").is_some() { visit.thinking() } else { Duration::ZERO };
-            let mut response = persona.product.error(401, request, &place);
-            response.fields.insert(0, ("WWW-Authenticate".into(), format!("Basic realm=\"{realm}\"")));
-            return response.after(delay);
-        }
+        // Before the site is asked for anything, so that its methods and its lack of pages stay unseen.
         let mut proven = None;
         if integrated::guards(persona, request) {
             let step = handshake.step(request, &self.ntlm, &self.host, session, &self.accounts);
@@ -135,6 +125,17 @@ impl Http {
                 Ok(fields) => proven = Some(fields),
                 Err(response) => return *response,
             }
+        }
+        let page = apps::is_page(persona.application, &request.path);
+        if let Some(response) = persona.product.gate(request, page, &place) {
+            return response;
+        }
+        if let Some(realm) = &persona.basic_realm {
+            let delay =
+                if request.field("authorization").is_some() { visit.thinking() } else { Duration::ZERO };
+            let mut response = persona.product.error(401, request, &place);
+            response.fields.insert(0, ("WWW-Authenticate".into(), format!("Basic realm=\"{realm}\"")));
+            return response.after(delay);
         }
         let root = matches!(request.path.as_str(), "/" | "/index.html" | "/index.php");
         let foreign = !persona.vhosts.is_empty()

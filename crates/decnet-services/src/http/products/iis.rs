@@ -249,7 +249,10 @@ impl Product for Iis {
         }
     }
 
-    fn error(&self, status: u16, _: &Request, _: &Place) -> Response {
+    fn error(&self, status: u16, request: &Request, place: &Place) -> Response {
+        if status == 401 && !self.site {
+            return self.challenge(request, place);
+        }
         let (title, text) = match status {
             401 => (
                 "401 - Unauthorized: Access is denied due to invalid credentials.",
