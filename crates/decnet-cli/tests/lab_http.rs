@@ -368,3 +368,77 @@ fn two_deckies_share_no_key_no_serial_and_no_session() {
     }
     assert_sound(&lab.finish(), lab.attacker());
 }
+
+#[test]
+fn nmap_reads_names_and_build_out_of_ntlm_and_they_are_the_identity_s() {
+    let Some(lab) = TestLab::build(&[NMAP, CURL]) else { return };
+    let head = "[general]\nnet = 198.51.100.0/24\ninterface = eth0\nengine = native\nseed = 21\n";
+    let sections = "[mail]\nnmap_os = windows-server-2019\nhostname = mx1.corp.example\nservices = http\n\
+                    [mail.http]\nfake_app = owa\n\
+                    [intranet]\narchetype = windows-server\nservices = http\n[intranet.http]\nwindows_auth = yes\n\
+                    [desk]\narchetype = windows-workstation\nservices = http\n[desk.http]\nwindows_auth = yes\n";
+    let plan = lab.deploy_config(&format!("{head}{sections}")).plan;
+    for decky in &plan.deckies {
+        let root = if decky.name == "mail" { "/ews/" } else { "/" };
+        let argument = format!("http-ntlm-info.root={root}");
+        let address = decky.address.to_string();
+        let hosts = lab
+            .nmap(120, &["-p", "80,443", "--script", "http-ntlm-info", "--script-args", &argument, &address]);
+        let identity = &decky.identity;
+        let (names, joined) = (&identity.names, identity.names.joined);
+        let dns =
+            if joined { format!("{}.{}", names.hostname, names.domain) } else { names.hostname.clone() };
+        let domain = if joined { &names.netbios_domain } else { &names.netbios };
+        let mut wanted = vec![
+            format!("Target_Name: {domain}"),
+            format!("NetBIOS_Domain_Name: {domain}"),
+            format!("NetBIOS_Computer_Name: {}", names.netbios),
+            format!("DNS_Domain_Name: {}", if joined { &names.domain } else { &dns }),
+            format!("DNS_Computer_Name: {dns}"),
+        ];
+        if joined {
+            wanted.push(format!("DNS_Tree_Name: {}", names.domain));
+        }
+        wanted.push(format!("Product_Version: {}", identity.os.version));
+        for number in [80, 443] {
+            let port = hosts[0].port(Transport::Tcp, number);
+            let told: Vec<&str> = port
+                .script("http-ntlm-info")
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+                .collect();
+            assert_eq!(told, wanted, "{} {number}", decky.name);
+        }
+    }
+    assert!(plan.deckies.iter().any(|decky| decky.identity.names.joined));
+    let desk = plan.deckies.iter().find(|decky| decky.name == "desk").unwrap();
+    let code = curl(
+        &lab,
+        &[
+            "--ntlm",
+            "-u",
+            "it:Winter2026",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code}",
+            &format!("http://{}/", desk.address),
+        ],
+    );
+    assert_eq!(code, "401");
+    let events = lab.finish();
+    assert_sound(&events, lab.attacker());
+    let hashes: Vec<_> = of(&events, desk, "http")
+        .iter()
+        .filter_map(|event| match &event.report.body {
+            Body::AuthAttempt { credential, outcome } => {
+                assert_eq!((event.severity, *outcome), (Severity::Warning, Outcome::Failed));
+                Some((credential.hash_format.clone().unwrap(), credential.hash.clone().unwrap()))
+            }
+            _ => None,
+        })
+        .collect();
+    let [(format, line)] = &hashes[..] else { panic!("{hashes:?}") };
+    assert!(format == "hashcat-5600" && line.starts_with("it::"), "{format} {line}");
+}

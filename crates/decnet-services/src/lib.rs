@@ -68,6 +68,10 @@ pub mod bait;
 #[cfg(feature = "servers")]
 pub mod httpd;
 #[cfg(feature = "servers")]
+pub mod ntlm;
+#[cfg(feature = "servers")]
+pub mod spnego;
+#[cfg(feature = "servers")]
 pub mod sql;
 #[cfg(feature = "servers")]
 pub mod tls;

@@ -6,6 +6,8 @@ mod apps;
 #[cfg(feature = "servers")]
 mod exploits;
 #[cfg(feature = "servers")]
+mod integrated;
+#[cfg(feature = "servers")]
 mod persona;
 #[cfg(feature = "servers")]
 mod products;
@@ -105,6 +107,13 @@ const KEYS: &[PersonaKey] = &[
         kind: KeyKind::Text,
         default: "none",
         doc: "Puts the whole site behind HTTP Basic authentication with this realm; nobody is let in.",
+    },
+    PersonaKey {
+        name: "windows_auth",
+        aliases: &["ntlm"],
+        kind: KeyKind::Boolean,
+        default: "no",
+        doc: "Puts the whole site behind Integrated Windows authentication: Negotiate and NTLM, with the host's names and build in the challenge.",
     },
 ];
 

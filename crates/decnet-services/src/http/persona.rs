@@ -1,7 +1,7 @@
 //! Persona values and identity to what the server shows.
 
 use decnet_core::identity::{Identity, OsFamily, Product as Named};
-use decnet_core::service::PersonaValues;
+use decnet_core::service::{PersonaValues, parse_bool};
 
 use super::products::apache::{Apache, Packaging};
 use super::products::device::Device;
@@ -54,6 +54,8 @@ pub(super) struct Persona {
     pub(super) app_version: Option<String>,
     pub(super) vhosts: Vec<String>,
     pub(super) basic_realm: Option<String>,
+    /// Whether the whole site is behind Integrated Windows authentication.
+    pub(super) windows_auth: bool,
 }
 
 /// A server token taken apart: `Apache/2.4.62 (Debian) OpenSSL/3.0.15`.
@@ -184,6 +186,7 @@ impl Persona {
                 .map(|list| list.split(',').map(|name| name.trim().to_ascii_lowercase()).collect())
                 .unwrap_or_default(),
             basic_realm: get("basic_realm").map(str::to_owned),
+            windows_auth: get("windows_auth").and_then(parse_bool).unwrap_or(false),
         })
     }
 }

@@ -1,16 +1,19 @@
 //! The server: product, site and TLS put together.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use decnet_core::service::parse_credentials;
 use decnet_logging::event::{Body, Outcome};
 use sha2::{Digest as _, Sha256};
 
 use super::apps::{self, Answer, Visit};
 use super::exploits;
-use super::persona::{Kind, Persona};
+use super::integrated::{self, Handshake, Step};
+use super::persona::{Application, Kind, Persona};
 use super::products::Place;
 use crate::connection::{Connection, Stream};
 use crate::host::Host;
@@ -18,6 +21,7 @@ use crate::httpd::{
     Answering, Arrival, Authorization, Detail, Fault, Form, Head, LineVerdict, Profile, Request, Response,
     Site, report, serve,
 };
+use crate::ntlm;
 use crate::server::{BuildError, Conversation, Server};
 use crate::session::Session;
 use crate::tls::{Endpoint, Habit, Opening, Prefixed, Settings};
@@ -28,12 +32,22 @@ const CONNECTION_BYTES: u64 = 34 * 1024 * 1024;
 /// Makes the server of one decky.
 pub(super) fn build(host: &Arc<Host>) -> Result<Box<dyn Server>, BuildError> {
     let persona = Persona::new(host.identity(), &host.persona("http"))?;
-    Ok(Box::new(Http { host: Arc::clone(host), persona, tls: OnceLock::new() }))
+    let accounts = host.persona("http").get("users").and_then(|list| parse_credentials(list).ok());
+    Ok(Box::new(Http {
+        host: Arc::clone(host),
+        ntlm: ntlm::Server::of(host.identity()),
+        accounts: accounts.unwrap_or_default(),
+        persona,
+        tls: OnceLock::new(),
+    }))
 }
 
 struct Http {
     host: Arc<Host>,
     persona: Persona,
+    ntlm: ntlm::Server,
+    /// Who is let in by Integrated Windows authentication.
+    accounts: Vec<(String, String)>,
     tls: OnceLock<Endpoint>,
 }
 
@@ -64,12 +78,12 @@ impl Http {
         let port = connection.port();
         let stream: Box<dyn Stream> = Box::new(connection);
         if !port.tls {
-            let talk = Talk { http: self, plain_on_tls: false, agent_seen: AtomicBool::new(false) };
+            let talk = Talk::new(self);
             return serve(stream, &session, &talk, Arrival { secure: false, port: port.number }).await;
         }
         match self.tls().open(stream, &session).await? {
             Opening::Secure(established) => {
-                let talk = Talk { http: self, plain_on_tls: false, agent_seen: AtomicBool::new(false) };
+                let talk = Talk::new(self);
                 serve(established.stream, &session, &talk, Arrival { secure: true, port: port.number }).await
             }
             Opening::Plain(stream) => self.plain_on_tls(stream, &session, port.number).await,
@@ -84,7 +98,7 @@ impl Http {
         session: &Session,
         port: u16,
     ) -> io::Result<()> {
-        let talk = Talk { http: self, plain_on_tls: true, agent_seen: AtomicBool::new(false) };
+        let talk = Talk { plain_on_tls: true, ..Talk::new(self) };
         serve(Box::new(stream), session, &talk, Arrival { secure: true, port }).await
     }
 
@@ -99,14 +113,23 @@ impl Http {
         }
     }
 
-    fn answer(&self, request: &Request, session: &Session) -> Response {
+    fn answer(&self, request: &Request, session: &Session, handshake: &Handshake) -> Response {
         let place = self.place();
         let persona = &self.persona;
+        let visit = Visit { request, host: &self.host, persona, session };
+        // Before the site is asked for anything, so that its methods and its lack of pages stay unseen.
+        let mut proven = None;
+        if integrated::guards(persona, request) {
+            let step = handshake.step(request, &self.ntlm, &self.host, session, &self.accounts);
+            match self.identify(step, &visit, &place) {
+                Ok(fields) => proven = Some(fields),
+                Err(response) => return *response,
+            }
+        }
         let page = apps::is_page(persona.application, &request.path);
         if let Some(response) = persona.product.gate(request, page, &place) {
             return response;
         }
-        let visit = Visit { request, host: &self.host, persona, session };
         if let Some(realm) = &persona.basic_realm {
             let delay =
                 if request.field("authorization").is_some() { visit.thinking() } else { Duration::ZERO };
@@ -120,6 +143,12 @@ impl Http {
         let answer = match &persona.custom_body {
             Some(body) if root && !foreign => visit.file("custom", "text/html", body.clone().into_bytes()),
             _ if foreign => apps::server_default(&visit),
+            _ if proven.is_some()
+                && apps::owa::is_guarded(&request.path)
+                && persona.application == Application::Owa =>
+            {
+                apps::owa::inside(&visit)
+            }
             _ => apps::answer(persona.application, &visit),
         };
         let mut response = match answer {
@@ -128,6 +157,7 @@ impl Http {
             Answer::Error(status) => persona.product.error(status, request, &place),
             Answer::Redirect(status, to) => persona.product.redirect(status, request, &to, &place),
         };
+        response.fields.extend(proven.unwrap_or_default());
         if let Some(status) = persona.response_code
             && request.path == "/"
             && response.status != status
@@ -136,6 +166,41 @@ impl Http {
             response.reason = crate::httpd::response::reason(status).into();
         }
         response
+    }
+
+    /// A step of Integrated Windows authentication: the answer to who is nobody yet, or the fields that the
+    /// answer to somebody gets.
+    fn identify(
+        &self,
+        step: Step,
+        visit: &Visit<'_>,
+        place: &Place,
+    ) -> Result<Vec<(Cow<'static, str>, String)>, Box<Response>> {
+        let exchange = self.persona.application == Application::Owa && apps::owa::is_guarded(visit.path());
+        let ask = || {
+            if exchange && let Answer::Page(response) = apps::answer(Application::Owa, visit) {
+                return self.persona.product.page(visit.request, response);
+            }
+            let response = self.persona.product.error(401, visit.request, place);
+            response.with("WWW-Authenticate", "Negotiate").with("WWW-Authenticate", "NTLM")
+        };
+        match step {
+            Step::Ask => Err(Box::new(ask())),
+            Step::Refused => Err(Box::new(ask().after(visit.thinking()))),
+            Step::Continue(value) => {
+                let response = if exchange {
+                    self.persona.product.page(visit.request, apps::owa::challenge(visit))
+                } else {
+                    self.persona.product.challenge(visit.request, place)
+                };
+                Err(Box::new(response.with("WWW-Authenticate", value)))
+            }
+            Step::Admitted { last, now } => {
+                let last = last.map(|value| ("WWW-Authenticate".into(), value));
+                let kept = now.then(|| ("Persistent-Auth".into(), "true".to_owned()));
+                Ok(last.into_iter().chain(kept).collect())
+            }
+        }
     }
 
     /// Credentials in the head, whatever the target.
@@ -147,7 +212,10 @@ impl Http {
                 session
                     .emit_raw(Body::AuthAttempt { credential, outcome: Outcome::Failed }, value.as_bytes());
             } else if let Authorization::Ntlm { scheme, .. } = authorization {
-                // The first message names no user; the challenge belongs to the NTLM kit.
+                // Where Windows authentication is due, the handshake tells what is in it.
+                if integrated::guards(&self.persona, request) {
+                    continue;
+                }
                 let value = value.trim_start_matches(&scheme).trim().to_owned();
                 session.emit(Body::ClientFingerprint { kind: "ntlm_message".to_owned(), value });
             }
@@ -195,6 +263,18 @@ struct Talk<'a> {
     http: &'a Http,
     plain_on_tls: bool,
     agent_seen: AtomicBool,
+    handshake: Handshake,
+}
+
+impl<'a> Talk<'a> {
+    fn new(http: &'a Http) -> Talk<'a> {
+        Talk {
+            http,
+            plain_on_tls: false,
+            agent_seen: AtomicBool::new(false),
+            handshake: Handshake::default(),
+        }
+    }
 }
 
 impl Site for Talk<'_> {
@@ -239,7 +319,7 @@ impl Site for Talk<'_> {
 
     fn respond<'a>(&'a self, request: &'a Request, session: &'a Session) -> Answering<'a> {
         Box::pin(async move {
-            let mut response = self.http.answer(request, session);
+            let mut response = self.http.answer(request, session, &self.handshake);
             for (name, value) in &self.http.persona.extra_headers {
                 response.remove(name);
                 response = response.with(name.clone(), value.clone());

@@ -16,8 +16,8 @@ pub enum Authorization {
     },
     /// A digest (RFC 7616); parameters by lower-case name.
     Digest(Vec<(String, String)>),
-    /// An NTLM message, bare or inside Negotiate. The challenge is not ours to make here: a service
-    /// with the NTLM kit takes it from this place.
+    /// An NTLM message, bare or inside Negotiate. The challenge is for the service to make, with the kits
+    /// `ntlm` and `spnego`.
     Ntlm {
         /// `NTLM` or `Negotiate`.
         scheme: String,

@@ -5,7 +5,7 @@ mod defaults;
 mod devices;
 mod gitlab;
 mod jenkins;
-mod owa;
+pub(super) mod owa;
 mod phpmyadmin;
 mod tomcat;
 mod wordpress;

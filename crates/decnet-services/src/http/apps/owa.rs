@@ -95,21 +95,9 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
             // The builds shown have the fix of ProxyShell.
             Answer::Page(marked(visit, Response::new(400, "text/html", "").after(visit.working())))
         }
-        _ if [
-            "/autodiscover/",
-            "/ews/",
-            "/rpc/",
-            "/mapi/",
-            "/oab/",
-            "/microsoft-server-activesync",
-            "/powershell",
-        ]
-        .iter()
-        .any(|root| path.starts_with(root.trim_end_matches('/'))) =>
-        {
-            let response = Response::new(401, "text/plain", "")
-                .with("WWW-Authenticate", "Negotiate")
-                .with("WWW-Authenticate", "NTLM");
+        _ if is_guarded(&path) => {
+            let response =
+                Response::bare(401).with("WWW-Authenticate", "Negotiate").with("WWW-Authenticate", "NTLM");
             let response = if path.starts_with("/microsoft-server") || path.starts_with("/autodiscover") {
                 response.with(
                     "WWW-Authenticate",
@@ -120,6 +108,74 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
             };
             Answer::Page(marked(visit, response.after(visit.working())))
         }
+        _ => Answer::Error(404),
+    }
+}
+
+/// Paths behind Integrated Windows authentication, in their order of use by clients.
+const GUARDED: &[&str] =
+    &["/autodiscover", "/ews", "/rpc", "/mapi", "/oab", "/microsoft-server-activesync", "/powershell"];
+
+/// Whether who asks for this path must say who he is: all but what answers before anybody is asked.
+pub(in super::super) fn is_guarded(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    let below =
+        |root: &&str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    GUARDED.iter().any(below)
+        && !path.ends_with("/healthcheck.htm")
+        && !path.starts_with("/autodiscover/autodiscover.json")
+}
+
+/// A step of the handshake: Exchange's own modules answer, without a page.
+pub(in super::super) fn challenge(visit: &Visit<'_>) -> Response {
+    marked(visit, Response::bare(401))
+}
+
+/// What is there for somebody who said who he is.
+pub(in super::super) fn inside(visit: &Visit<'_>) -> Answer {
+    let path = visit.path().to_ascii_lowercase();
+    let page = |status, kind: &'static str, body: String| {
+        Answer::Page(marked(visit, Response::new(status, kind, body).after(visit.working())))
+    };
+    match path.as_str() {
+        // A question without the schema's request in it, and one that nobody's mailbox answers.
+        "/autodiscover/autodiscover.xml" => {
+            let seconds = visit.host.clock.seconds().rem_euclid(86_400);
+            let fraction = visit.host.entropy.between(0, 9_999_999);
+            let time = format!(
+                "{:02}:{:02}:{:02}.{fraction:07}",
+                seconds / 3600,
+                seconds / 60 % 60,
+                seconds % 60
+            );
+            let id = visit.identity().draw(&["http", "exchange"]).between(100_000_000, 4_294_967_295);
+            page(
+                200,
+                "text/xml; charset=utf-8",
+                format!(
+                    "<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n\
+                     <Autodiscover xmlns=\"http://schemas.microsoft.com/exchange/autodiscover/responseschema/2006\">\r\n  \
+                     <Response>\r\n    <Error Time=\"{time}\" Id=\"{id}\">\r\n      <ErrorCode>600</ErrorCode>\r\n      \
+                     <Message>Invalid Request</Message>\r\n      <DebugData />\r\n    </Error>\r\n  \
+                     </Response>\r\n</Autodiscover>"
+                ),
+            )
+        }
+        "/ews" | "/ews/" => Answer::Error(403),
+        // The service's page for a browser; what is sent to it by clients is no call it can read.
+        "/ews/exchange.asmx" if visit.request.method == "GET" => {
+            Answer::Redirect(302, format!("{}/EWS/Services.wsdl", visit.origin()))
+        }
+        "/ews/exchange.asmx" => page(
+            500,
+            "text/xml; charset=utf-8",
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?><s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\">\
+             <s:Body><s:Fault><faultcode xmlns:a=\"http://schemas.microsoft.com/exchange/services/2006/types\">\
+             a:ErrorInternalServerError</faultcode><faultstring xml:lang=\"en-US\">An internal server error occurred. \
+             The operation failed.</faultstring></s:Fault></s:Body></s:Envelope>"
+                .to_owned(),
+        ),
+        _ if path.starts_with("/powershell") || path.starts_with("/mapi") => Answer::Error(403),
         _ => Answer::Error(404),
     }
 }

@@ -249,7 +249,10 @@ impl Product for Iis {
         }
     }
 
-    fn error(&self, status: u16, _: &Request, _: &Place) -> Response {
+    fn error(&self, status: u16, request: &Request, place: &Place) -> Response {
+        if status == 401 && !self.site {
+            return self.challenge(request, place);
+        }
         let (title, text) = match status {
             401 => (
                 "401 - Unauthorized: Access is denied due to invalid credentials.",
@@ -281,6 +284,16 @@ impl Product for Iis {
             ),
         };
         self.short(status, title, text)
+    }
+
+    /// Http.sys speaks the protocol itself (kernel-mode authentication, the default since IIS 7); the site
+    /// does not see the request before somebody is there.
+    fn challenge(&self, _: &Request, _: &Place) -> Response {
+        let text = "The requested resource requires user authentication.";
+        let mut response = Iis::kernel(401, "Not Authorized", "Not Authorized", text);
+        response.reason = crate::httpd::response::reason(401).into();
+        response.closing = crate::httpd::Closing::AsAsked;
+        response
     }
 
     fn document(&self, request: &Request, document: &Document, place: &Place) -> Response {
@@ -333,6 +346,17 @@ mod tests {
         assert_eq!(kernel("Bad Request - Invalid Hostname", "The request hostname is invalid."), 334);
         assert_eq!(kernel("Bad Request - Invalid Verb", "The request verb is invalid."), 326);
         assert_eq!(kernel("Bad Request - Invalid URL", "The request URL is invalid."), 324);
+        assert_eq!(
+            Iis::kernel(
+                401,
+                "Not Authorized",
+                "Not Authorized",
+                "The requested resource requires user authentication."
+            )
+            .body
+            .len(),
+            341
+        );
         assert_eq!(
             Iis::kernel(404, "Not Found", "Not Found", "The requested resource is not found.").body.len(),
             315

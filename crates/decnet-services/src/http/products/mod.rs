@@ -53,6 +53,11 @@ pub(super) trait Product: Send + Sync {
     /// Its own error page.
     fn error(&self, status: u16, request: &Request, place: &Place) -> Response;
 
+    /// The page around a step of Integrated Windows authentication.
+    fn challenge(&self, request: &Request, place: &Place) -> Response {
+        self.error(401, request, place)
+    }
+
     /// A file.
     fn document(&self, request: &Request, document: &Document, place: &Place) -> Response;
 
