@@ -16,7 +16,7 @@ use crate::connection::{Connection, Stream};
 use crate::host::Host;
 use crate::httpd::{
     Answering, Arrival, Authorization, Detail, Fault, Form, Head, LineVerdict, Profile, Request, Response,
-    Site, report, serve,
+    Site, Version, http2, report, serve,
 };
 use crate::server::{BuildError, Conversation, Server};
 use crate::session::Session;
@@ -46,12 +46,7 @@ impl Http {
             }
             Endpoint::new(Settings {
                 habit,
-                // nginx lists the old ones, too (NGX_HTTP_ALPN_PROTOS).
-                alpn: if self.persona.kind == Kind::Nginx {
-                    vec!["http/1.1", "http/1.0", "http/0.9"]
-                } else {
-                    vec!["http/1.1"]
-                },
+                alpn: self.persona.alpn.clone(),
                 alpn_strict: self.persona.kind == Kind::Nginx,
                 timeout: self.persona.product.profile().head_timeout,
             })
@@ -70,7 +65,11 @@ impl Http {
         match self.tls().open(stream, &session).await? {
             Opening::Secure(established) => {
                 let talk = Talk { http: self, plain_on_tls: false, agent_seen: AtomicBool::new(false) };
-                serve(established.stream, &session, &talk, Arrival { secure: true, port: port.number }).await
+                let arrival = Arrival { secure: true, port: port.number };
+                match talk.http2().filter(|_| established.alpn.as_deref() == Some(http2::ALPN.as_bytes())) {
+                    Some(manner) => http2::serve(established.stream, &session, &talk, arrival, manner).await,
+                    None => serve(established.stream, &session, &talk, arrival).await,
+                }
             }
             Opening::Plain(stream) => self.plain_on_tls(stream, &session, port.number).await,
             Opening::Closed => Ok(()),
@@ -202,6 +201,10 @@ impl Site for Talk<'_> {
         self.http.persona.product.profile()
     }
 
+    fn http2(&self) -> Option<&'static http2::Manner> {
+        self.http.persona.http2
+    }
+
     fn judge_line(&self, line: &[u8], complete: bool) -> LineVerdict {
         match self.http.persona.product.judge_line(line, complete) {
             // Apache refuses a foreign protocol as soon as it sees it.
@@ -233,7 +236,8 @@ impl Site for Talk<'_> {
     }
 
     fn reads_body(&self, request: &Request) -> bool {
-        self.http.persona.product.reads_body_first()
+        // No product waits for a body that nobody wants while other streams go on.
+        (self.http.persona.product.reads_body_first() && request.version < Version::V20)
             || apps::is_page(self.http.persona.application, &request.path)
     }
 

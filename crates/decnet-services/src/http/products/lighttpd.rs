@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Place, Product, Release, accept_leniently, is_token, split_line, version};
 use crate::httpd::content::{Rules, Selected, select};
 use crate::httpd::framer::HeadLimits;
+use crate::httpd::http2::{Manner, manner};
 use crate::httpd::{
     Arrival, BrokenBody, Detail, Document, Fault, Head, KeepAlive, KeepAliveStyle, LineVerdict, Profile,
     Request, Response, Slot,
@@ -93,6 +94,11 @@ impl Product for Lighttpd {
         &self.profile
     }
 
+    fn http2(&self) -> Option<&'static Manner> {
+        // Since 1.4.56.
+        (self.release >= (1, 4, 56)).then_some(&manner::LIGHTTPD)
+    }
+
     fn judge_line(&self, line: &[u8], complete: bool) -> LineVerdict {
         match (complete, split_line(line, true)) {
             (false, _) => LineVerdict::More,
@@ -109,7 +115,12 @@ impl Product for Lighttpd {
         let status = match fault.detail {
             Detail::Timeout | Detail::PlainOnTls => return None,
             Detail::BadVersion => 505,
-            Detail::LineTooLong | Detail::FieldTooLong | Detail::HeadTooLong | Detail::TooManyFields => 431,
+            Detail::LineTooLong
+            | Detail::FieldTooLong
+            | Detail::HeadTooLong
+            | Detail::TooManyFields
+            | Detail::ListTooLarge => 431,
+            Detail::NoLength => 411,
             Detail::BodyTooLarge => 413,
             Detail::BadTransferEncoding => 501,
             Detail::BadExpectation => 417,

@@ -10,6 +10,7 @@ pub(super) mod nginx;
 use decnet_core::identity::Identity;
 
 use crate::httpd::framer::HeadLimits;
+use crate::httpd::http2::Manner;
 use crate::httpd::{
     Arrival, BodyLength, Detail, Document, Fault, Field, Head, LineVerdict, Profile, Request, Response,
     Version,
@@ -42,6 +43,11 @@ pub(super) struct Place {
 /// A server.
 pub(super) trait Product: Send + Sync {
     fn profile(&self) -> &Profile;
+
+    /// How it speaks HTTP/2 where that is switched on; `None`: no release of it does.
+    fn http2(&self) -> Option<&'static Manner> {
+        None
+    }
     fn judge_line(&self, line: &[u8], complete: bool) -> LineVerdict;
     fn accept(&self, head: &Head, arrival: Arrival) -> Result<Request, Detail>;
     fn refuse(&self, fault: &Fault, place: &Place) -> Option<Response>;
