@@ -121,12 +121,12 @@ fn reference(
         .status()
         .ok()?;
     assert!(made.success());
-    let both = [directory.join("key.pem"), directory.join("cert.pem")].map(|path| std::fs::read(path).unwrap());
+    let both =
+        [directory.join("key.pem"), directory.join("cert.pem")].map(|path| std::fs::read(path).unwrap());
     std::fs::write(directory.join("both.pem"), both.concat()).unwrap();
     let port = free_port();
     std::fs::write(directory.join("config"), config(&directory, port)).unwrap();
-    let mut process =
-        Command::new(binary).args(arguments(&directory)).stderr(Stdio::null()).spawn().ok()?;
+    let mut process = Command::new(binary).args(arguments(&directory)).stderr(Stdio::null()).spawn().ok()?;
     let tls = SocketAddr::from(([127, 0, 0, 1], port));
     let until = Instant::now() + Duration::from_secs(10);
     while TcpStream::connect(tls).is_err() {
@@ -271,10 +271,7 @@ fn ask(address: SocketAddr, bytes: &[u8], patience: Duration) -> (Vec<String>, b
             Ok(0) => break true,
             Ok(read) => answer.extend_from_slice(&buffer[..read]),
             Err(error) => {
-                break !matches!(
-                    error.kind(),
-                    std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
-                );
+                break !matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut);
             }
         }
     };
@@ -422,7 +419,6 @@ fn script() -> Vec<(&'static str, Vec<u8>)> {
         ("transfer-encoding", "GET", "/x", &[("transfer-encoding", "chunked")]),
         ("empty path", "GET", "", &[]),
         ("no slash", "GET", "x", &[]),
-        ("no method", "", "/x", &[]),
         ("late pseudo", "GET", "/x", &[("a", "b"), (":foo", "c")]),
         ("repeated", "GET", "/x", &[(":path", "/x")]),
     ] {
@@ -438,8 +434,12 @@ fn script() -> Vec<(&'static str, Vec<u8>)> {
         ("no authority", &[(":method", "GET"), (":scheme", "https"), (":path", "/x")][..]),
         ("host", &[(":method", "GET"), (":scheme", "https"), (":path", "/x"), ("host", "a")]),
         ("http", &[(":method", "GET"), (":scheme", "http"), (":path", "/x"), (":authority", "a")]),
-        ("bad authority", &[(":method", "GET"), (":scheme", "https"), (":path", "/x"), (":authority", "a b")]),
+        (
+            "bad authority",
+            &[(":method", "GET"), (":scheme", "https"), (":path", "/x"), (":authority", "a b")],
+        ),
         ("no scheme", &[(":method", "GET"), (":path", "/x"), (":authority", "a")]),
+        ("no method", &[(":scheme", "https"), (":path", "/x"), (":authority", "a")]),
         ("connect", &[(":method", "CONNECT"), (":authority", "a:443")]),
     ] {
         add(name, &frame(1, 5, 1, &block(fields)));
@@ -535,8 +535,14 @@ fn compare(decoy: SocketAddr, reference: SocketAddr, skip: &[&str]) -> Vec<Strin
                 while let Some((name, bytes)) =
                     script.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
                 {
-                    let real = ask(reference, bytes, patience);
                     let ours = ask(decoy, bytes, patience);
+                    let mut real = ask(reference, bytes, patience);
+                    // Apache's streams are threads: which of two comes first is theirs to decide.
+                    for _ in 0..5 {
+                        if real != ours {
+                            real = ask(reference, bytes, patience);
+                        }
+                    }
                     if real != ours {
                         let text = format!(
                             "--- {name}\nreal (closed: {}):\n  {}\nours (closed: {}):\n  {}\n",
@@ -580,4 +586,120 @@ fn lighttpd_answers_as_the_real_one() {
     let values = [("fake_app", "nginx_default"), ("custom_body", PAGE)];
     let decoy = decoy(OsFamily::Linux, ("lighttpd", &reference.version, ""), &values);
     assert_equal(&compare(decoy.tls, reference.tls, &[]));
+}
+
+/// Who offers what to whom: the answer in ALPN, or none.
+#[test]
+fn products_offer_what_they_have() {
+    let any: &[&str] = &["h2", "http/1.1"];
+    for (family, product, values, offered, expected) in [
+        (OsFamily::Linux, ("nginx", "1.22.1", ""), &[][..], any, Some("http/1.1")),
+        (OsFamily::Linux, ("nginx", "1.22.1", ""), &[("http2", "yes")], any, Some("h2")),
+        (OsFamily::Linux, ("nginx", "1.22.1", ""), &[("fake_app", "gitlab")], any, Some("h2")),
+        (OsFamily::Linux, ("nginx", "1.14.2", ""), &[], any, None),
+        (OsFamily::Linux, ("apache", "2.4.62", "Debian"), &[], any, Some("http/1.1")),
+        (OsFamily::Linux, ("apache", "2.4.62", "Debian"), &[], &["h2"], None),
+        (OsFamily::Linux, ("apache", "2.4.62", "Debian"), &[("http2", "yes")], &["h2"], Some("h2")),
+        (OsFamily::Linux, ("apache", "2.4.10", "Debian"), &[("http2", "yes")], any, Some("http/1.1")),
+        (OsFamily::Linux, ("lighttpd", "1.4.69", ""), &[], any, Some("h2")),
+        (OsFamily::Linux, ("lighttpd", "1.4.69", ""), &[("http2", "no")], any, Some("http/1.1")),
+        (OsFamily::Linux, ("lighttpd", "1.4.53", ""), &[("http2", "yes")], any, Some("http/1.1")),
+        (OsFamily::Linux, ("lighttpd", "1.4.45", ""), &[], any, None),
+        (OsFamily::Windows, ("iis", "10.0", ""), &[], any, Some("h2")),
+        (OsFamily::Windows, ("iis", "8.5", ""), &[], any, None),
+        (OsFamily::Embedded, ("mini_httpd", "1.19", ""), &[], any, None),
+        (OsFamily::Embedded, ("goahead", "2.5.0", ""), &[("http2", "yes")], any, None),
+    ] {
+        let decoy = decoy(family, product, values);
+        let (_, chosen) = connect(decoy.tls, offered);
+        assert_eq!(chosen.as_deref(), expected, "{product:?} {values:?} to {offered:?}");
+    }
+}
+
+/// One session, many requests, each told with its list as it was sent.
+#[test]
+fn requests_are_reported_with_their_fields_and_the_client_with_its_fingerprint() {
+    let values = [("http2", "yes"), ("fake_app", "wordpress")];
+    let decoy = decoy(OsFamily::Linux, ("nginx", "1.22.1", ""), &values);
+    let login = "log=admin&pwd=hunter2&wp-submit=Log+In";
+    let length = login.len().to_string();
+    let form = [("content-type", "application/x-www-form-urlencoded"), ("content-length", &length)];
+    let bytes = [
+        PREFACE.to_vec(),
+        settings(&[(3, 100), (4, 10_485_760), (2, 0)]),
+        frame(8, 0, 0, &1_048_510_465u32.to_be_bytes()),
+        begun(1, "POST", "/wp-login.php", &form),
+        request(3, "GET", "/x?a=b", &[("user-agent", "tester/1.0"), ("cookie", "a=b")]),
+        frame(0, 0, 1, &login.as_bytes()[..10]),
+        frame(0, 1, 1, &login.as_bytes()[10..]),
+    ];
+    let (frames, _) = ask(decoy.tls, &bytes.concat(), Duration::from_secs(6));
+    // The login thinks for a moment; the other stream does not wait for it.
+    let place = |start: &str| frames.iter().position(|line| line.starts_with(start)).unwrap();
+    assert!(place("HEADERS 4 3 :status: 404") < place("HEADERS 4 1 :status: 200"), "{frames:#?}");
+    // A program wants the body: the window of its stream is opened as nginx opens it.
+    assert!(frames.iter().any(|line| line.starts_with("WindowUpdate 0 1")), "{frames:#?}");
+    let request = decoy.wait(
+        "the request",
+        |report| matches!(&report.body, Body::Request { target, .. } if target == "/x?a=b"),
+    );
+    let Body::Request { method, version, headers, status, .. } = &request.body else { unreachable!() };
+    assert_eq!((method.as_str(), version.as_deref(), status.as_str()), ("GET", Some("HTTP/2.0"), "404"));
+    let expected = [
+        (":method", "GET"),
+        (":scheme", "https"),
+        (":authority", "a"),
+        (":path", "/x?a=b"),
+        ("user-agent", "tester/1.0"),
+        ("cookie", "a=b"),
+    ];
+    assert_eq!(headers, &expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let login = decoy.wait("the login", |report| matches!(&report.body, Body::AuthAttempt { .. }));
+    let posted = decoy.wait(
+        "the body",
+        |report| matches!(&report.body, Body::Request { method, body_len: Some(38), .. } if method == "POST"),
+    );
+    let fingerprint = decoy.wait(
+        "the fingerprint",
+        |report| matches!(&report.body, Body::ClientFingerprint { kind, .. } if kind == "http2"),
+    );
+    let Body::ClientFingerprint { value, .. } = &fingerprint.body else { unreachable!() };
+    assert_eq!(value, "3:100;4:10485760;2:0|1048510465|0|m,s,a,p");
+    let sessions = [&request, &login, &posted, &fingerprint].map(|report| report.session);
+    assert!(sessions.iter().all(|session| *session == sessions[0]));
+    assert!(request.tls);
+}
+
+/// Clients as they are: curl and nghttp understand every product.
+#[test]
+fn real_clients_are_served() {
+    for (tool, arguments) in [("curl", &["--version"][..]), ("nghttp", &["--version"])] {
+        if Command::new(tool).args(arguments).stdout(Stdio::null()).status().is_err() {
+            skip(tool);
+            continue;
+        }
+        for (family, product) in [
+            (OsFamily::Linux, ("nginx", "1.22.1", "")),
+            (OsFamily::Linux, ("apache", "2.4.62", "Debian")),
+            (OsFamily::Linux, ("lighttpd", "1.4.69", "")),
+            (OsFamily::Windows, ("iis", "10.0", "")),
+        ] {
+            let decoy = decoy(family, product, &[("http2", "yes")]);
+            let url = format!("https://{}/", decoy.tls);
+            let output = if tool == "curl" {
+                // All of the page, through windows that curl manages itself.
+                Command::new("curl")
+                    .args(["-sk", "--http2", "-w", "%{http_version} %{http_code}\n", "-o", "/dev/null", &url])
+                    .args(["-o", "/dev/null", &url])
+                    .output()
+            } else {
+                Command::new("nghttp").args(["-ny", "-s", "-m", "3", "-w", "8", &url]).output()
+            };
+            let output = output.unwrap();
+            let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            let expected =
+                if tool == "curl" { text.matches("2 200\n").count() } else { text.matches(" 200 ").count() };
+            assert_eq!(expected, if tool == "curl" { 2 } else { 3 }, "{tool} and {product:?}: {text}");
+        }
+    }
 }

@@ -190,6 +190,21 @@ pub(super) fn content_length(request: &Request) -> Result<Option<u64>, Detail> {
 
 /// The rules of small servers, which take nearly everything: used by lighttpd and the devices.
 pub(super) fn accept_leniently(head: &Head, arrival: Arrival, host_needed: bool) -> Result<Request, Detail> {
+    accept_with_path(head, arrival, host_needed, |request, target| {
+        if !target.starts_with(b"/") && target != b"*" {
+            return Err(Detail::BadPath);
+        }
+        set_path(request, target)
+    })
+}
+
+/// As [`accept_leniently`], with other rules for the path.
+pub(super) fn accept_with_path(
+    head: &Head,
+    arrival: Arrival,
+    host_needed: bool,
+    set_path: impl Fn(&mut Request, &[u8]) -> Result<(), Detail>,
+) -> Result<Request, Detail> {
     let line = split_line(head.line(), true).ok_or(Detail::BadLine)?;
     let Some(text) = line.version else { return Err(Detail::BadLine) };
     if !is_token(line.method) {
@@ -212,9 +227,6 @@ pub(super) fn accept_leniently(head: &Head, arrival: Arrival, host_needed: bool)
         None => {}
     }
     let target = absolute(line.target).map_or(line.target, |(path, _)| path);
-    if !target.starts_with(b"/") && target != b"*" {
-        return Err(Detail::BadPath);
-    }
     set_path(&mut request, target)?;
     let length = content_length(&request)?;
     request.body_length = if request.lists("transfer-encoding", "chunked") {

@@ -2,7 +2,7 @@
 
 use super::connection::{BLOCK, Block, Connection, Event, Purpose, RESETS, WINDOW};
 use super::frame::{self, FrameHead, Kind, Piece};
-use super::manner::{Engine, Violation};
+use super::manner::{Engine, Reaction, Violation};
 
 /// By how much lighttpd opens a window again.
 const UNIT: i64 = 16_384;
@@ -57,6 +57,14 @@ fn data(
             return Some(Event::Data { stream: head.stream, bytes, end });
         };
         if stream.remote_ended {
+            // lighttpd says that the stream is over and answers it all the same.
+            if let (Engine::Lighttpd, Reaction::Reset(code)) =
+                (connection.manner.engine, connection.manner.reaction(Violation::DataAfterEnd))
+            {
+                frame::write(&mut connection.out, Kind::ResetStream, 0, head.stream, &code.to_be_bytes());
+                refill(connection, head, true);
+                return Some(Event::Mistake(Violation::DataAfterEnd));
+            }
             return connection.mistake(Violation::DataAfterEnd, head.stream);
         }
         stream.receive_window -= head.length as i64;

@@ -57,7 +57,7 @@ impl Connection {
         self.write_block(id, &block, if empty { frame::END_STREAM } else { 0 });
         if empty {
             self.answered(id);
-        } else if self.manner.at_once {
+        } else if self.manner.at_once || self.manner.engine == Engine::Lighttpd {
             while self.write_some(id) {}
         }
     }
@@ -111,14 +111,13 @@ impl Connection {
 
     /// The bytes to send now.
     pub fn output(&mut self) -> Vec<u8> {
-        // Every stream in turn, so that none waits for another one; lighttpd finishes what it began.
+        // Every stream in turn, so that none waits for another one.
         let ids: Vec<u32> = self.streams.keys().copied().collect();
         let mut moved = true;
         while moved {
             moved = false;
             for id in &ids {
                 moved |= self.write_some(*id);
-                while self.manner.engine == Engine::Lighttpd && self.write_some(*id) {}
             }
         }
         if self.draining && self.streams.is_empty() {

@@ -244,16 +244,13 @@ impl<'a> Talk<'a> {
         request.fields = fields;
         request.raw = raw;
         let posts = matches!(request.method.as_str(), "POST" | "PUT");
-        let unmeasured = match self.manner.engine {
-            Engine::Lighttpd => !end && !length,
-            Engine::HttpSys => end && posts && !length,
-            Engine::Nginx | Engine::Nghttp2 => false,
-        };
-        if unmeasured {
+        if self.manner.engine == Engine::HttpSys && end && posts && !length {
             let raw = request.raw.clone();
             return self.refuse(stream, Detail::NoLength, head, raw, Some(request));
         }
-        if !end && self.site.reads_body(&request) {
+        // lighttpd notices at the end of a body that nobody told its length.
+        let unmeasured = self.manner.engine == Engine::Lighttpd && !end && !length;
+        if unmeasured || !end && self.site.reads_body(&request) {
             self.connection.body_wanted(stream);
             self.reading.insert(stream, request);
             return;
@@ -282,6 +279,7 @@ impl<'a> Talk<'a> {
         let detail = match announced {
             _ if too_large => Detail::BodyTooLarge,
             Some(announced) if announced != request.body_len => Detail::BadLength,
+            None if self.manner.engine == Engine::Lighttpd => Detail::NoLength,
             _ => return self.answer(stream, request),
         };
         let (head, raw) = (read_head(&request.fields), request.raw.clone());
