@@ -283,7 +283,7 @@ fn show(bytes: &[u8]) -> Vec<String> {
     framer.feed(bytes);
     let mut decoder = Decoder::new(4096, true);
     let limits = ListLimits { text: 65_536, total: 1 << 20, fields: 1000 };
-    std::iter::from_fn(|| framer.next())
+    std::iter::from_fn(|| framer.next_piece())
         .map(|piece| match piece {
             Piece::Frame(head, payload) if head.kind == Kind::Headers => {
                 let fields = decoder.read(&payload, &limits).unwrap().fields;

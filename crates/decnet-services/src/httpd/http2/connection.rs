@@ -195,7 +195,7 @@ impl Connection {
     }
 
     /// What came next of the bytes so far.
-    pub fn next(&mut self) -> Option<Event> {
+    pub fn next_event(&mut self) -> Option<Event> {
         while !self.ended {
             if !self.prefaced {
                 if let Some(event) = self.preface()? {
@@ -203,7 +203,7 @@ impl Connection {
                 }
                 continue;
             }
-            let event = match self.framer.next()? {
+            let event = match self.framer.next_piece()? {
                 Piece::TooLarge(_) => self.mistake(Violation::FrameTooLarge, 0),
                 piece => self.piece(piece),
             };

@@ -175,7 +175,7 @@ impl Framer {
     }
 
     /// The next piece, as far as it is there.
-    pub fn next(&mut self) -> Option<Piece> {
+    pub fn next_piece(&mut self) -> Option<Piece> {
         loop {
             let rest = &self.buffer[self.at..];
             match self.stage {
@@ -271,7 +271,7 @@ mod tests {
     use super::*;
 
     fn all(framer: &mut Framer) -> Vec<Piece> {
-        std::iter::from_fn(|| framer.next()).collect()
+        std::iter::from_fn(|| framer.next_piece()).collect()
     }
 
     fn data(pieces: &[Piece]) -> Vec<u8> {
@@ -307,9 +307,9 @@ mod tests {
     fn what_is_too_large_is_never_held() {
         let mut framer = Framer::new(16_384);
         framer.feed(b"\x00\x50\x00\x06\0\0\0\0\0");
-        assert!(matches!(framer.next(), Some(Piece::TooLarge(_))));
+        assert!(matches!(framer.next_piece(), Some(Piece::TooLarge(_))));
         framer.feed(&[0; 4096]);
-        assert_eq!(framer.next(), None);
+        assert_eq!(framer.next_piece(), None);
         // Where a product takes 16 MiB, DATA runs through and the rest is bounded.
         let mut framer = Framer::new(0xff_ffff);
         framer.feed(b"\xff\xff\xff\x00\0\0\0\0\x01");
@@ -320,7 +320,7 @@ mod tests {
         }
         let mut framer = Framer::new(0xff_ffff);
         framer.feed(b"\x01\x00\x01\x01\0\0\0\0\x01");
-        assert!(matches!(framer.next(), Some(Piece::TooLarge(_))));
+        assert!(matches!(framer.next_piece(), Some(Piece::TooLarge(_))));
     }
 
     proptest::proptest! {

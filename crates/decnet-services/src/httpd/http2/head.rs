@@ -44,7 +44,7 @@ pub fn flaws(fields: &[Field], engine: Engine) -> Vec<Flaw> {
                 add(Flaw::LatePseudo);
             }
             let known: [&[u8]; 4] = [b":method", b":scheme", b":authority", b":path"];
-            if !known.contains(&name) && !(name == b":protocol" && engine == Engine::Lighttpd) {
+            if !(known.contains(&name) || name == b":protocol" && engine == Engine::Lighttpd) {
                 add(Flaw::UnknownPseudo);
             }
             if fields[..at].iter().any(|other| other.name == name) {

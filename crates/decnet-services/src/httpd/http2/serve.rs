@@ -102,7 +102,7 @@ impl<'a> Talk<'a> {
                 Woken::Read(read) => {
                     active = Instant::now();
                     self.connection.feed(&buffer[..read]);
-                    while let Some(event) = self.connection.next() {
+                    while let Some(event) = self.connection.next_event() {
                         self.event(event);
                         if self.manner.at_once {
                             self.answer_what_is_ready().await;

@@ -27,20 +27,20 @@ fn greeted(manner: &'static Manner) -> Connection {
     let mut settings = Vec::new();
     frame::write_settings(&mut settings, &[]);
     connection.feed(&settings);
-    assert!(connection.next().is_none());
+    assert!(connection.next_event().is_none());
     let _ = connection.output();
     connection
 }
 
 fn events(connection: &mut Connection) -> Vec<Event> {
-    std::iter::from_fn(|| connection.next()).collect()
+    std::iter::from_fn(|| connection.next_event()).collect()
 }
 
 /// Kind, stream and payload of what goes out.
 fn frames(bytes: &[u8]) -> Vec<(Kind, u32, Vec<u8>)> {
     let mut framer = Framer::new(0xff_ffff);
     framer.feed(bytes);
-    std::iter::from_fn(|| framer.next())
+    std::iter::from_fn(|| framer.next_piece())
         .map(|piece| match piece {
             Piece::Frame(head, payload) => (head.kind, head.stream, payload),
             Piece::Data { head, bytes, .. } => (head.kind, head.stream, bytes),
@@ -75,7 +75,7 @@ fn a_flood_of_frames_that_lead_to_nothing_ends_the_connection() {
                 connection.feed(&idle);
                 let _ = events(&mut connection);
                 // What answers them is never more than they were, and it is sent before more is read.
-                assert!(connection.output().len() <= idle.len() + 64);
+                assert!(connection.output().len() <= idle.len() + 128);
                 fed += 1;
             }
             assert!(connection.is_over(), "{:?} {:?}", manner.engine, idle[3]);
@@ -155,7 +155,7 @@ fn windows_are_kept_and_what_waits_is_bounded() {
         let mut stream = 1;
         while connection.waiting() < WAITING {
             connection.feed(&get(stream));
-            assert!(matches!(connection.next(), Some(Event::Request { .. })), "{:?}", manner.engine);
+            assert!(matches!(connection.next_event(), Some(Event::Request { .. })), "{:?}", manner.engine);
             answer(&mut connection, stream, 1024 * 1024);
             stream += 2;
         }
@@ -182,7 +182,7 @@ fn a_client_that_exceeds_our_window_is_stopped() {
     for manner in ALL {
         let mut connection = greeted(manner);
         connection.feed(&frame(Kind::Headers, 4, 1, GET));
-        assert!(matches!(connection.next(), Some(Event::Request { .. })));
+        assert!(matches!(connection.next_event(), Some(Event::Request { .. })));
         let mut sent = 0usize;
         let mut stopped = false;
         while !stopped && sent < 100 * 1024 * 1024 {
@@ -206,7 +206,7 @@ fn an_answer_before_the_end_of_a_request_ends_the_stream() {
     for manner in ALL {
         let mut connection = greeted(manner);
         connection.feed(&frame(Kind::Headers, 4, 1, GET));
-        assert!(matches!(connection.next(), Some(Event::Request { end: false, .. })));
+        assert!(matches!(connection.next_event(), Some(Event::Request { end: false, .. })));
         let _ = connection.output();
         answer(&mut connection, 1, 3);
         let out = frames(&connection.output());
@@ -224,7 +224,7 @@ fn an_answer_before_the_end_of_a_request_ends_the_stream() {
 fn long_heads_go_out_in_parts() {
     let mut connection = greeted(&APACHE);
     connection.feed(&get(1));
-    assert!(connection.next().is_some());
+    assert!(connection.next_event().is_some());
     let _ = connection.output();
     let fields = [(":status".to_owned(), "200".to_owned()), ("x".to_owned(), "~".repeat(40_000))];
     connection.respond(1, &fields, Vec::new());
@@ -265,6 +265,217 @@ proptest::proptest! {
             connection.feed(&junk);
             let _ = events(&mut connection);
             let _ = connection.output();
+        }
+    }
+}
+
+mod on_a_socket {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use decnet_core::identity::OsFamily;
+    use decnet_core::service::Port;
+    use decnet_logging::event::Body;
+    use decnet_logging::sink::MemorySink;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::httpd::profile::{BrokenBody, KeepAlive, KeepAliveStyle, Profile, Slot};
+    use crate::httpd::{
+        Answering, Arrival, BodyLength, Detail, Fault, Head, HeadLimits, LineVerdict, Request, Response,
+        Site, Version,
+    };
+    use crate::session::Session;
+    use crate::testing::{decky, host, identity, session};
+
+    /// A site whose `/slow` thinks, whose `/ntlm` wants a connection of its own, and whose `/put` reads.
+    struct Small(Profile);
+
+    impl Site for Small {
+        fn profile(&self) -> &Profile {
+            &self.0
+        }
+
+        fn judge_line(&self, _: &[u8], _: bool) -> LineVerdict {
+            LineVerdict::More
+        }
+
+        fn accept(&self, head: &Head, arrival: Arrival) -> Result<Request, Detail> {
+            let words: Vec<String> =
+                String::from_utf8_lossy(head.line()).split(' ').map(str::to_owned).collect();
+            Ok(Request {
+                method: words[0].clone(),
+                target: words[1].clone(),
+                path: words[1].clone(),
+                query: String::new(),
+                version: Version::V11,
+                fields: Vec::new(),
+                host: None,
+                host_port: None,
+                body_length: BodyLength::Exactly(0),
+                expects_continue: false,
+                body: Vec::new(),
+                body_len: 0,
+                raw: Vec::new(),
+                last: false,
+                secure: arrival.secure,
+                port: arrival.port,
+            })
+        }
+
+        fn refuse(&self, fault: &Fault, _: &Session) -> Option<Response> {
+            (fault.detail == Detail::BodyTooLarge).then(|| Response::new(413, "text/plain", "large"))
+        }
+
+        fn reads_body(&self, request: &Request) -> bool {
+            request.path == "/put"
+        }
+
+        fn respond<'a>(&'a self, request: &'a Request, _: &'a Session) -> Answering<'a> {
+            Box::pin(async move {
+                let mut response = Response::new(200, "text/plain", request.body.clone());
+                match request.path.as_str() {
+                    "/slow" => response = response.after(Duration::from_secs(3)),
+                    "/ntlm" => response.http1_only = true,
+                    _ => {}
+                }
+                response
+            })
+        }
+    }
+
+    /// What a client gets for its bytes until the server ends, how long that took, and the events.
+    async fn talk(manner: &'static Manner, parts: &[Vec<u8>]) -> (Vec<u8>, Duration, Arc<MemorySink>) {
+        let profile = Profile {
+            server: Some("small".into()),
+            layout: &[Slot::Server, Slot::ContentType, Slot::ContentLength, Slot::Connection, Slot::Rest],
+            echo_version: false,
+            head: HeadLimits { request_line: 100, field_line: 100, fields: 10, total: 1000 },
+            keep_alive: KeepAlive {
+                style: KeepAliveStyle::Always,
+                idle: Duration::from_secs(5),
+                requests: 1000,
+            },
+            head_timeout: Duration::from_secs(20),
+            body_timeout: Duration::from_secs(30),
+            body_limit: 1000,
+            broken_body: BrokenBody::Refuse,
+            linger: Duration::from_secs(1),
+            body_kept: 100,
+        };
+        let host = host(decky(identity(OsFamily::Linux, 1, &[]), 1, &[("http", &[])]));
+        let sink = Arc::new(MemorySink::default());
+        let session = session(&host, &sink, Port::tls(443));
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        let started = Instant::now();
+        let task = tokio::spawn(async move {
+            let arrival = Arrival { secure: true, port: 443 };
+            crate::httpd::http2::serve(Box::new(server), &session, &Small(profile), arrival, manner).await
+        });
+        let mut bytes = PREFACE.to_vec();
+        frame::write_settings(&mut bytes, &[]);
+        parts.iter().for_each(|part| bytes.extend_from_slice(part));
+        client.write_all(&bytes).await.unwrap();
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.unwrap();
+        let took = started.elapsed();
+        drop(client);
+        // A timeout is an error; a panic would be one of the task.
+        let _ = task.await.unwrap();
+        (answer, took, sink)
+    }
+
+    /// A request with literals only: method, path, and whether a body follows.
+    fn request(stream: u32, method: &str, path: &str, end: bool) -> Vec<u8> {
+        let mut block = vec![0x87, 0x01, 1, b'a'];
+        for (index, text) in [(2u8, method), (4, path)] {
+            block.extend_from_slice(&[index, text.len() as u8]);
+            block.extend_from_slice(text.as_bytes());
+        }
+        frame(Kind::Headers, if end { 5 } else { 4 }, stream, &block)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn idle_connections_end_in_the_products_way() {
+        for (manner, first, text) in
+            [(&NGINX, 60, ""), (&APACHE, 60, "timeout"), (&LIGHTTPD, 5, ""), (&HTTP_SYS, 120, "")]
+        {
+            for (parts, seconds) in [(vec![], first), (vec![request(1, "GET", "/", true)], 5)] {
+                let (answer, took, sink) = talk(manner, &parts).await;
+                let frames = frames(&answer);
+                let (kind, _, payload) = frames.last().unwrap();
+                assert_eq!((*kind, &payload[8..], took.as_secs()), (Kind::GoAway, text.as_bytes(), seconds));
+                let probed = sink.reports().iter().any(
+                    |report| matches!(&report.body, Body::ScanProbe { kind } if kind == "handshake_only"),
+                );
+                assert_eq!(probed, parts.is_empty());
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_answer_holds_nobody_up() {
+        for manner in ALL {
+            let parts = [request(1, "GET", "/slow", true), request(3, "GET", "/", true)];
+            let (answer, took, sink) = talk(manner, &parts).await;
+            let heads: Vec<u32> = frames(&answer)
+                .iter()
+                .filter(|(kind, ..)| *kind == Kind::Headers)
+                .map(|(_, stream, _)| *stream)
+                .collect();
+            assert_eq!((heads, took.as_secs()), (vec![3, 1], 8));
+            let told =
+                sink.reports().iter().filter(|report| matches!(report.body, Body::Request { .. })).count();
+            assert_eq!(told, 2);
+        }
+    }
+
+    /// Authentication of connections has no place here (RFC 9113 section 7, HTTP_1_1_REQUIRED).
+    #[tokio::test(start_paused = true)]
+    async fn what_needs_a_connection_of_its_own_is_sent_back_to_http_1() {
+        let (answer, ..) = talk(&HTTP_SYS, &[request(1, "GET", "/ntlm", true)]).await;
+        assert!(frames(&answer).contains(&(Kind::ResetStream, 1, vec![0, 0, 0, 13])));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_are_counted_and_only_their_beginning_is_kept() {
+        for manner in [&NGINX, &APACHE, &HTTP_SYS] {
+            let body = |stream, size: usize, flags| frame(Kind::Data, flags, stream, &vec![b'a'; size]);
+            let parts = [
+                request(1, "PUT", "/put", false),
+                body(1, 600, 0),
+                request(3, "PUT", "/put", false),
+                body(3, 900, 0),
+                body(1, 300, 1),
+                body(3, 900, 0),
+            ];
+            let (_, _, sink) = talk(manner, &parts).await;
+            let told: Vec<(String, Option<u64>, usize)> = sink
+                .reports()
+                .iter()
+                .filter_map(|report| match &report.body {
+                    Body::Request { status, body_len, .. } => Some((
+                        status.clone(),
+                        *body_len,
+                        report
+                            .raw
+                            .as_ref()
+                            .map_or(0, |raw| raw.0.iter().filter(|byte| **byte == b'a').count()),
+                    )),
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(told.len(), 2, "{told:?}");
+            assert!(
+                told.iter().any(|(status, length, _)| status == "200" && *length == Some(900)),
+                "{told:?}"
+            );
+            assert!(
+                told.iter().any(|(status, length, _)| status == "413" && *length == Some(1800)),
+                "{told:?}"
+            );
+            assert!(told.iter().all(|(_, _, kept)| *kept < 200), "{told:?}");
         }
     }
 }
