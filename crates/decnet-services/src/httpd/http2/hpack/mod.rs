@@ -69,7 +69,9 @@ mod tests {
         let mut encoder = Encoder::new(&STYLE);
         encoder.allow(256);
         let cookie = "foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1";
-        let lists: [(&str, &[(&str, &str)], usize); 3] = [
+        /// A block, its fields, and the size of the table after it.
+        type Step<'a> = (&'a str, &'a [(&'a str, &'a str)], usize);
+        let lists: [Step<'_>; 3] = [
             (
                 "488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff6e919d29ad171863c78f0b97c8e9ae82ae43d3",
                 &[
