@@ -95,6 +95,13 @@ const KEYS: &[PersonaKey] = &[
         doc: "Whether port 443 is open; without it the port is closed.",
     },
     PersonaKey {
+        name: "http2",
+        aliases: &["h2"],
+        kind: KeyKind::Boolean,
+        default: "yes for IIS 10, lighttpd since 1.4.59 and GitLab; no for nginx and Apache, as they are packaged",
+        doc: "Whether HTTP/2 is offered to clients with TLS (ALPN), where the product has it.",
+    },
+    PersonaKey {
         name: "vhosts",
         aliases: &[],
         kind: KeyKind::List,

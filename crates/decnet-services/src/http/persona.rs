@@ -8,8 +8,9 @@ use super::products::device::Device;
 use super::products::iis::Iis;
 use super::products::lighttpd::Lighttpd;
 use super::products::nginx::Nginx;
-use super::products::{Product, is_red_hat, release};
+use super::products::{Product, Release, is_red_hat, release};
 use super::{APPS, DESCRIPTOR};
+use crate::httpd::http2::{self, Manner};
 use crate::server::BuildError;
 
 /// The kind of server, as far as default pages and certificates go.
@@ -56,6 +57,10 @@ pub(super) struct Persona {
     pub(super) basic_realm: Option<String>,
     /// Whether the whole site is behind Integrated Windows authentication.
     pub(super) windows_auth: bool,
+    /// How HTTP/2 is spoken, where it is offered.
+    pub(super) http2: Option<&'static Manner>,
+    /// What is offered by ALPN, best first; empty: the extension is not looked at.
+    pub(super) alpn: Vec<&'static str>,
 }
 
 /// A server token taken apart: `Apache/2.4.62 (Debian) OpenSSL/3.0.15`.
@@ -168,7 +173,19 @@ impl Persona {
             })?,
             None => Vec::new(),
         };
+        let multiplexes = get("http2").and_then(parse_bool).unwrap_or(match kind {
+            Kind::Iis => named.name == "iis" || identity.os.version.starts_with("10."),
+            Kind::Lighttpd => release >= (1, 4, 59),
+            // The package of GitLab sets it; those of distributions do not.
+            Kind::Nginx => application == Application::GitLab,
+            Kind::Apache | Kind::Device => false,
+        });
+        let http2 = product.http2().filter(|_| multiplexes);
+        let alpn =
+            http2.iter().map(|_| http2::ALPN).chain(http1_alpn(kind, release).iter().copied()).collect();
         Ok(Persona {
+            http2,
+            alpn,
             kind,
             product,
             label: if named.version.is_empty() || named.version == "-" {
@@ -188,6 +205,21 @@ impl Persona {
             basic_realm: get("basic_realm").map(str::to_owned),
             windows_auth: get("windows_auth").and_then(parse_bool).unwrap_or(false),
         })
+    }
+}
+
+/// The names of HTTP/1 that a product has in ALPN.
+fn http1_alpn(kind: Kind, release: Release) -> &'static [&'static str] {
+    match kind {
+        // It lists the old ones, too (NGX_HTTP_ALPN_PROTOS, since 1.21.4).
+        Kind::Nginx if release >= (1, 21, 4) || release == (0, 0, 0) => &["http/1.1", "http/1.0", "http/0.9"],
+        // mod_ssl, since 2.4.17.
+        Kind::Apache => &["http/1.1"],
+        // http.sys, since Windows 10.
+        Kind::Iis if release >= (10, 0, 0) || release.0 == 2 => &["http/1.1"],
+        // mod_openssl, since 1.4.53.
+        Kind::Lighttpd if release >= (1, 4, 53) => &["http/1.1", "http/1.0"],
+        Kind::Nginx | Kind::Iis | Kind::Lighttpd | Kind::Device => &[],
     }
 }
 

@@ -19,7 +19,7 @@ use crate::connection::{Connection, Stream};
 use crate::host::Host;
 use crate::httpd::{
     Answering, Arrival, Authorization, Detail, Fault, Form, Head, LineVerdict, Profile, Request, Response,
-    Site, report, serve,
+    Site, Version, http2, report, serve,
 };
 use crate::ntlm;
 use crate::server::{BuildError, Conversation, Server};
@@ -60,12 +60,7 @@ impl Http {
             }
             Endpoint::new(Settings {
                 habit,
-                // nginx lists the old ones, too (NGX_HTTP_ALPN_PROTOS).
-                alpn: if self.persona.kind == Kind::Nginx {
-                    vec!["http/1.1", "http/1.0", "http/0.9"]
-                } else {
-                    vec!["http/1.1"]
-                },
+                alpn: self.persona.alpn.clone(),
                 alpn_strict: self.persona.kind == Kind::Nginx,
                 timeout: self.persona.product.profile().head_timeout,
             })
@@ -84,7 +79,11 @@ impl Http {
         match self.tls().open(stream, &session).await? {
             Opening::Secure(established) => {
                 let talk = Talk::new(self);
-                serve(established.stream, &session, &talk, Arrival { secure: true, port: port.number }).await
+                let arrival = Arrival { secure: true, port: port.number };
+                match talk.http2().filter(|_| established.alpn.as_deref() == Some(http2::ALPN.as_bytes())) {
+                    Some(manner) => http2::serve(established.stream, &session, &talk, arrival, manner).await,
+                    None => serve(established.stream, &session, &talk, arrival).await,
+                }
             }
             Opening::Plain(stream) => self.plain_on_tls(stream, &session, port.number).await,
             Opening::Closed => Ok(()),
@@ -123,7 +122,12 @@ impl Http {
             let step = handshake.step(request, &self.ntlm, &self.host, session, &self.accounts);
             match self.identify(step, &visit, &place) {
                 Ok(fields) => proven = Some(fields),
-                Err(response) => return *response,
+                Err(mut response) => {
+                    // The handshake belongs to a connection: http.sys wants HTTP/1.1 for it as soon as a
+                    // token comes.
+                    response.http1_only = request.field("authorization").is_some();
+                    return *response;
+                }
             }
         }
         let page = apps::is_page(persona.application, &request.path);
@@ -282,6 +286,10 @@ impl Site for Talk<'_> {
         self.http.persona.product.profile()
     }
 
+    fn http2(&self) -> Option<&'static http2::Manner> {
+        self.http.persona.http2
+    }
+
     fn judge_line(&self, line: &[u8], complete: bool) -> LineVerdict {
         match self.http.persona.product.judge_line(line, complete) {
             // Apache refuses a foreign protocol as soon as it sees it.
@@ -313,7 +321,8 @@ impl Site for Talk<'_> {
     }
 
     fn reads_body(&self, request: &Request) -> bool {
-        self.http.persona.product.reads_body_first()
+        // No product waits for a body that nobody wants while other streams go on.
+        (self.http.persona.product.reads_body_first() && request.version < Version::V20)
             || apps::is_page(self.http.persona.application, &request.path)
     }
 

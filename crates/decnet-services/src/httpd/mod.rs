@@ -1,4 +1,4 @@
-//! HTTP/1 as servers really speak it: the kit under `http` and every service that is HTTP underneath.
+//! HTTP as servers really speak it: the kit under `http` and every service that is HTTP underneath.
 //!
 //! A service is a [`Site`]: it has a [`Profile`] (order and case of fields, timeouts, bounds), judges
 //! request lines and heads by its product's own rules, and answers. The kit reads, frames, waits, writes
@@ -9,6 +9,7 @@ pub mod content;
 pub mod date;
 pub mod form;
 pub mod framer;
+pub mod http2;
 pub mod profile;
 pub mod request;
 pub mod response;
@@ -76,6 +77,10 @@ pub enum Detail {
     Timeout,
     /// HTTP without TLS on a TLS port.
     PlainOnTls,
+    /// A header list of HTTP/2 is larger than the product takes.
+    ListTooLarge,
+    /// The product wants to be told the length of a body.
+    NoLength,
 }
 
 /// A refusal in the making.
@@ -98,6 +103,11 @@ pub type Answering<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
 pub trait Site: Send + Sync {
     /// Its profile.
     fn profile(&self) -> &Profile;
+
+    /// How it speaks HTTP/2; `None`: it does not.
+    fn http2(&self) -> Option<&'static http2::Manner> {
+        None
+    }
 
     /// Judges a request line, while it comes in and when it is there.
     fn judge_line(&self, line: &[u8], complete: bool) -> LineVerdict;

@@ -18,6 +18,8 @@ impl Version {
     pub const V10: Version = Version { major: 1, minor: 0 };
     /// HTTP/1.1
     pub const V11: Version = Version { major: 1, minor: 1 };
+    /// HTTP/2, as servers write it in their logs.
+    pub const V20: Version = Version { major: 2, minor: 0 };
 }
 
 impl std::fmt::Display for Version {
@@ -48,7 +50,7 @@ pub struct Request {
     pub query: String,
     /// The version.
     pub version: Version,
-    /// The fields in order.
+    /// The fields in order; with HTTP/2 the pseudo-header fields, too, as they were sent.
     pub fields: Vec<Field>,
     /// The host as the product understands it, in lower case, without the port.
     pub host: Option<String>,
@@ -62,7 +64,7 @@ pub struct Request {
     pub body: Vec<u8>,
     /// How long the body was.
     pub body_len: u64,
-    /// The bytes of the head.
+    /// The bytes of the head; with HTTP/2 the list of fields, a line each.
     pub raw: Vec<u8>,
     /// Whether the product ends the connection after it whatever the client asks.
     pub last: bool,

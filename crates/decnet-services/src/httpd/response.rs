@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::date;
+use super::http2::Manner;
 use super::profile::{KeepAliveStyle, Profile, Slot};
 use super::request::{Request, Version};
 use crate::connection::Stream;
@@ -67,6 +68,9 @@ pub struct Response {
     pub simple: bool,
     /// What follows on the same connection.
     pub takeover: Option<Takeover>,
+    /// Whether it makes sense on a connection of HTTP/1 only, as authentication of connections does: over
+    /// HTTP/2 the stream is reset with HTTP_1_1_REQUIRED instead.
+    pub http1_only: bool,
 }
 
 impl std::fmt::Debug for Response {
@@ -100,6 +104,7 @@ impl Response {
             half_open: false,
             simple: false,
             takeover: None,
+            http1_only: false,
         }
     }
 
@@ -281,6 +286,73 @@ fn write_head(
         }
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// A response as the list of fields and the body of HTTP/2: names in lower case, nothing that belongs to a
+/// connection (RFC 9113 section 8.2), in the product's order.
+pub(super) fn multiplexed(
+    response: &Response,
+    request: Option<&Request>,
+    profile: &Profile,
+    manner: &Manner,
+    now: i64,
+) -> (Vec<(String, String)>, Vec<u8>) {
+    let head_only = request.is_some_and(|request| request.method == "HEAD");
+    let absent = response.framing == Framing::Absent;
+    let layout = response.layout.unwrap_or(profile.layout);
+    // A layout without a place for the rest is complete as it stands.
+    let moved = |slot: &Slot| {
+        manner.date_last && layout.contains(&Slot::Rest) && matches!(slot, Slot::Date | Slot::Server)
+    };
+    let named = |name: &str| {
+        layout.iter().any(|slot| matches!(slot, Slot::Named(slot) if slot.eq_ignore_ascii_case(name)))
+    };
+    let connection = ["connection", "keep-alive", "transfer-encoding", "upgrade", "proxy-connection"];
+    let mut fields: Vec<(String, String)> = Vec::new();
+    let mut put = |name: &str, value: &str| {
+        let name = name.to_ascii_lowercase();
+        if !connection.contains(&name.as_str()) {
+            fields.push((name, value.replace(['\r', '\n', '\0'], " ")));
+        }
+    };
+    let slots = layout.iter().filter(|slot| !moved(slot)).chain(layout.iter().filter(|slot| moved(slot)));
+    for slot in slots {
+        match slot {
+            Slot::Server => {
+                if let Some(server) = response.server.as_ref().unwrap_or(&profile.server) {
+                    put("server", server);
+                }
+            }
+            Slot::Date => put("date", &date::format(now)),
+            Slot::ContentType => {
+                if let Some(kind) = response.content_type.as_ref().filter(|_| !absent) {
+                    put("content-type", kind);
+                }
+            }
+            Slot::ContentLength => {
+                let hidden = head_only && response.length_hidden_from_head;
+                if response.framing == Framing::Length && !hidden {
+                    put("content-length", &response.body.len().to_string());
+                }
+            }
+            Slot::TransferEncoding | Slot::KeepAlive | Slot::Connection => {}
+            Slot::Named(name) => {
+                let here = response.fields.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+                here.for_each(|(key, value)| put(key, value));
+            }
+            Slot::Rest => {
+                let here = response.fields.iter().filter(|(key, _)| !named(key));
+                here.for_each(|(key, value)| put(key, value));
+            }
+        }
+    }
+    if !manner.order.is_empty() {
+        let place =
+            |name: &str| manner.order.iter().position(|known| *known == name).unwrap_or(manner.order.len());
+        fields.sort_by_key(|(name, _)| place(name));
+    }
+    fields.insert(0, (":status".to_owned(), response.status.to_string()));
+    (fields, if head_only || absent { Vec::new() } else { response.body.clone() })
 }
 
 /// The reason phrases of RFC 9110; products that differ set their own.

@@ -131,7 +131,7 @@ impl Talk<'_> {
             return Ok(false);
         }
         if !keep || progress != BodyProgress::Done {
-            self.linger().await;
+            self.stream.linger(self.site.profile().linger).await;
             return Ok(false);
         }
         Ok(true)
@@ -230,10 +230,10 @@ impl Talk<'_> {
             let request = fault.request.as_ref();
             self.send(&response, request).await?;
             if response.half_open {
-                self.drain().await;
+                self.stream.drain(self.site.profile().linger).await;
             }
         }
-        self.linger().await;
+        self.stream.linger(self.site.profile().linger).await;
         Ok(false)
     }
 
@@ -244,23 +244,31 @@ impl Talk<'_> {
         self.stream.flush().await?;
         Ok(keep)
     }
+}
 
+/// The end of a connection.
+pub(super) trait Tail {
     /// Closes our side and reads on for a moment: unread bytes would turn the close into a reset that
     /// takes the answer with it.
-    async fn linger(&mut self) {
-        if self.stream.shutdown().await.is_err() {
-            return;
-        }
-        self.drain().await;
-    }
+    async fn linger(&mut self, wait: Duration);
 
     /// Reads what comes and throws it away, for a moment.
-    async fn drain(&mut self) {
-        let wait: Duration = self.site.profile().linger;
+    async fn drain(&mut self, wait: Duration);
+}
+
+impl Tail for Box<dyn Stream> {
+    async fn linger(&mut self, wait: Duration) {
+        if self.shutdown().await.is_err() {
+            return;
+        }
+        self.drain(wait).await;
+    }
+
+    async fn drain(&mut self, wait: Duration) {
         let drain = async {
             let mut buffer = [0u8; READ];
             let mut total = 0;
-            while let Ok(read) = self.stream.read(&mut buffer).await {
+            while let Ok(read) = self.read(&mut buffer).await {
                 total += read;
                 if read == 0 || total > LINGER_BYTES {
                     return;

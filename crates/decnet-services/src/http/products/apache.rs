@@ -7,6 +7,7 @@ use super::{
     HEAD, Place, Product, Release, absolute, blank, escape, field, gzip, host, is_token, split_line,
 };
 use crate::httpd::content::{Rules, Selected, select};
+use crate::httpd::http2::{Manner, manner};
 use crate::httpd::{
     Arrival, BodyLength, BrokenBody, Closing, Detail, Document, Fault, Framing, Head, KeepAlive,
     KeepAliveStyle, LineVerdict, Profile, Request, Response, Slot, Version, date,
@@ -38,6 +39,9 @@ const LENGTH_LAST: &[Slot] = &[
     Slot::TransferEncoding,
     Slot::ContentType,
 ];
+
+/// What mod_http2 answers itself.
+const EARLY: &[Slot] = &[Slot::Date, Slot::Server, Slot::ContentLength, Slot::ContentType];
 
 const RULES: Rules = Rules {
     exact_date: false,
@@ -335,6 +339,11 @@ impl Product for Apache {
         &self.profile
     }
 
+    fn http2(&self) -> Option<&'static Manner> {
+        // mod_http2 is there since 2.4.17.
+        (self.packaging.release >= (2, 4, 17)).then_some(&manner::APACHE)
+    }
+
     fn judge_line(&self, line: &[u8], complete: bool) -> LineVerdict {
         if !complete {
             return LineVerdict::More;
@@ -386,6 +395,22 @@ impl Product for Apache {
                 &name,
                 port,
             ),
+            Detail::ListTooLarge => {
+                // A target that was too large is not there.
+                let words = fault.head.line().split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+                let mut response = if words.count() < 3 {
+                    let text = format!(
+                        "{}<p>Additionally, a 400 Bad Request\nerror was encountered while trying to use an ErrorDocument to handle the request.</p>\n",
+                        self.text(414, None, "")
+                    );
+                    self.canned(414, &text, &place.name, 443)
+                } else {
+                    let text = "<p>The server refused this request because\nthe request header fields are too large.</p>\n";
+                    self.canned(431, text, &place.name, 443)
+                };
+                response.layout = Some(EARLY);
+                response
+            }
             Detail::Timeout => {
                 // Only a head whose request line came is worth an answer.
                 self.line(fault.head.line())?;

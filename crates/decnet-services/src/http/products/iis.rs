@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Place, Product, accept_leniently, is_token, split_line, version, wait_for_the_end};
 use crate::httpd::content::{Rules, Selected, select};
 use crate::httpd::framer::HeadLimits;
+use crate::httpd::http2::{Manner, manner};
 use crate::httpd::{
     Arrival, BrokenBody, Detail, Document, Fault, Head, KeepAlive, KeepAliveStyle, LineVerdict, Profile,
     Request, Response, Slot,
@@ -136,6 +137,13 @@ impl Product for Iis {
         &self.profile
     }
 
+    fn http2(&self) -> Option<&'static Manner> {
+        // http.sys of Windows 10 and Server 2016, which is older where it says so.
+        let release = self.profile.server.as_deref().and_then(|token| token.split_once("IIS/"));
+        let new = release.is_none_or(|(_, text)| super::release(text) >= (10, 0, 0));
+        new.then_some(&manner::HTTP_SYS)
+    }
+
     fn judge_line(&self, line: &[u8], complete: bool) -> LineVerdict {
         if !complete {
             return wait_for_the_end(line, complete);
@@ -171,7 +179,13 @@ impl Product for Iis {
             Detail::LineTooLong => {
                 Iis::kernel(414, "URI Too Long", "Request URL Too Long", "The request URL is too long.")
             }
-            Detail::FieldTooLong | Detail::TooManyFields | Detail::HeadTooLong => {
+            Detail::NoLength => Iis::kernel(
+                411,
+                "Length Required",
+                "Length Required",
+                "The request must be chunked or have a content length.",
+            ),
+            Detail::FieldTooLong | Detail::TooManyFields | Detail::HeadTooLong | Detail::ListTooLarge => {
                 bad("Request Too Long", "The size of the request headers is too long.")
             }
             Detail::BadField => bad("Invalid Header", "The request has an invalid header name."),
@@ -341,6 +355,19 @@ mod tests {
     #[test]
     fn pages_have_the_lengths_that_scanners_know() {
         let iis = Iis::new("Microsoft-IIS/10.0", true);
+        // What the tests of ASP.NET Core expect of http.sys.
+        assert_eq!(
+            Iis::kernel(
+                411,
+                "Length Required",
+                "Length Required",
+                "The request must be chunked or have a content length.",
+            )
+            .body
+            .len(),
+            344
+        );
+        assert!(iis.http2().is_some() && Iis::new("Microsoft-IIS/8.5", true).http2().is_none());
         assert_eq!(iis.not_found().body.len(), 1245);
         let kernel = |heading: &str, text: &str| Iis::kernel(400, "Bad Request", heading, text).body.len();
         assert_eq!(kernel("Bad Request - Invalid Hostname", "The request hostname is invalid."), 334);

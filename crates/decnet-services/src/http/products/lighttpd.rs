@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
-use super::{Place, Product, Release, accept_leniently, is_token, split_line, version};
+use super::{Place, Product, Release, accept_with_path, is_token, split_line, version};
 use crate::httpd::content::{Rules, Selected, select};
 use crate::httpd::framer::HeadLimits;
+use crate::httpd::http2::{Manner, manner};
+use crate::httpd::request::{decode_path, split_target};
 use crate::httpd::{
-    Arrival, BrokenBody, Detail, Document, Fault, Head, KeepAlive, KeepAliveStyle, LineVerdict, Profile,
-    Request, Response, Slot,
+    Arrival, BrokenBody, Detail, Document, Fault, Head, KeepAlive, KeepAliveStyle, LineVerdict, PathFault,
+    Profile, Request, Response, Slot,
 };
 
 const LAYOUT: &[Slot] = &[
     Slot::Named("Location"),
+    Slot::Named("Allow"),
     Slot::ContentType,
+    Slot::Named("Content-Type"),
     Slot::Named("ETag"),
     Slot::Named("Last-Modified"),
     Slot::ContentLength,
@@ -93,6 +97,11 @@ impl Product for Lighttpd {
         &self.profile
     }
 
+    fn http2(&self) -> Option<&'static Manner> {
+        // Since 1.4.56.
+        (self.release >= (1, 4, 56)).then_some(&manner::LIGHTTPD)
+    }
+
     fn judge_line(&self, line: &[u8], complete: bool) -> LineVerdict {
         match (complete, split_line(line, true)) {
             (false, _) => LineVerdict::More,
@@ -102,14 +111,32 @@ impl Product for Lighttpd {
     }
 
     fn accept(&self, head: &Head, arrival: Arrival) -> Result<Request, Detail> {
-        accept_leniently(head, arrival, true)
+        accept_with_path(head, arrival, true, |request, target| {
+            if !target.starts_with(b"/") && target != b"*" && request.method != "CONNECT" {
+                return Err(Detail::BadPath);
+            }
+            let (path, query) = split_target(target);
+            request.query = String::from_utf8_lossy(query).into_owned();
+            request.path = match decode_path(path) {
+                Ok(path) => path,
+                Err(PathFault::Nul) => return Err(Detail::BadPath),
+                // It stays below the root, takes half an escape as it is, and finds nothing there.
+                Err(_) => String::from_utf8_lossy(path).into_owned(),
+            };
+            Ok(())
+        })
     }
 
     fn refuse(&self, fault: &Fault, _: &Place) -> Option<Response> {
         let status = match fault.detail {
             Detail::Timeout | Detail::PlainOnTls => return None,
             Detail::BadVersion => 505,
-            Detail::LineTooLong | Detail::FieldTooLong | Detail::HeadTooLong | Detail::TooManyFields => 431,
+            Detail::LineTooLong
+            | Detail::FieldTooLong
+            | Detail::HeadTooLong
+            | Detail::TooManyFields
+            | Detail::ListTooLarge => 431,
+            Detail::NoLength => 411,
             Detail::BodyTooLarge => 413,
             Detail::BadTransferEncoding => 501,
             Detail::BadExpectation => 417,
@@ -126,7 +153,7 @@ impl Product for Lighttpd {
         match request.method.as_str() {
             "GET" | "HEAD" | "POST" => None,
             "OPTIONS" if !page => Some(Response::bare(200).with("Allow", "OPTIONS, GET, HEAD, POST")),
-            "TRACE" | "CONNECT" => Some(self.xml(405)),
+            "CONNECT" => Some(self.xml(405).closing()),
             _ if page => None,
             _ => Some(self.xml(501)),
         }
@@ -144,6 +171,10 @@ impl Product for Lighttpd {
         }
         let boundary = "fkj49sn38dcn3";
         match select(request, document, Some(&format!("\"{hash}\"")), &RULES, place.now, boundary) {
+            // It names the type of what did not change, too.
+            Selected::Response(response) if response.status == 304 => {
+                response.with("Content-Type", document.content_type.clone())
+            }
             Selected::Response(response) => response,
             Selected::PreconditionFailed => self.xml(412),
             Selected::Unsatisfiable(range) => self.xml(416).with("Content-Range", range),

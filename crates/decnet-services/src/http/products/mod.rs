@@ -10,6 +10,7 @@ pub(super) mod nginx;
 use decnet_core::identity::Identity;
 
 use crate::httpd::framer::HeadLimits;
+use crate::httpd::http2::Manner;
 use crate::httpd::{
     Arrival, BodyLength, Detail, Document, Fault, Field, Head, LineVerdict, Profile, Request, Response,
     Version,
@@ -42,6 +43,11 @@ pub(super) struct Place {
 /// A server.
 pub(super) trait Product: Send + Sync {
     fn profile(&self) -> &Profile;
+
+    /// How it speaks HTTP/2 where that is switched on; `None`: no release of it does.
+    fn http2(&self) -> Option<&'static Manner> {
+        None
+    }
     fn judge_line(&self, line: &[u8], complete: bool) -> LineVerdict;
     fn accept(&self, head: &Head, arrival: Arrival) -> Result<Request, Detail>;
     fn refuse(&self, fault: &Fault, place: &Place) -> Option<Response>;
@@ -189,6 +195,21 @@ pub(super) fn content_length(request: &Request) -> Result<Option<u64>, Detail> {
 
 /// The rules of small servers, which take nearly everything: used by lighttpd and the devices.
 pub(super) fn accept_leniently(head: &Head, arrival: Arrival, host_needed: bool) -> Result<Request, Detail> {
+    accept_with_path(head, arrival, host_needed, |request, target| {
+        if !target.starts_with(b"/") && target != b"*" {
+            return Err(Detail::BadPath);
+        }
+        set_path(request, target)
+    })
+}
+
+/// As [`accept_leniently`], with other rules for the path.
+pub(super) fn accept_with_path(
+    head: &Head,
+    arrival: Arrival,
+    host_needed: bool,
+    set_path: impl Fn(&mut Request, &[u8]) -> Result<(), Detail>,
+) -> Result<Request, Detail> {
     let line = split_line(head.line(), true).ok_or(Detail::BadLine)?;
     let Some(text) = line.version else { return Err(Detail::BadLine) };
     if !is_token(line.method) {
@@ -211,9 +232,6 @@ pub(super) fn accept_leniently(head: &Head, arrival: Arrival, host_needed: bool)
         None => {}
     }
     let target = absolute(line.target).map_or(line.target, |(path, _)| path);
-    if !target.starts_with(b"/") && target != b"*" {
-        return Err(Detail::BadPath);
-    }
     set_path(&mut request, target)?;
     let length = content_length(&request)?;
     request.body_length = if request.lists("transfer-encoding", "chunked") {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Line, Place, Product, Release, absolute, blank, content_length, gzip, set_path, version};
 use crate::httpd::content::{Rules, Selected, select};
 use crate::httpd::framer::HeadLimits;
+use crate::httpd::http2::{Manner, manner};
 use crate::httpd::{
     Arrival, BodyLength, BrokenBody, Closing, Detail, Document, Fault, Framing, Head, KeepAlive,
     KeepAliveStyle, LineVerdict, Profile, Request, Response, Slot, Version,
@@ -184,6 +185,11 @@ fn reason(status: u16) -> &'static str {
 impl Product for Nginx {
     fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    fn http2(&self) -> Option<&'static Manner> {
+        // Since 1.9.5.
+        (self.release >= (1, 9, 5)).then_some(&manner::NGINX)
     }
 
     fn judge_line(&self, line: &[u8], complete: bool) -> LineVerdict {
