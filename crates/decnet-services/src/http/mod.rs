@@ -2,6 +2,8 @@
 //! server of a device.
 
 #[cfg(feature = "servers")]
+mod access;
+#[cfg(feature = "servers")]
 mod apps;
 #[cfg(feature = "servers")]
 mod exploits;
@@ -104,7 +106,14 @@ const KEYS: &[PersonaKey] = &[
         aliases: &[],
         kind: KeyKind::Text,
         default: "none",
-        doc: "Puts the whole site behind HTTP Basic authentication with this realm; nobody is let in.",
+        doc: "Puts the whole site behind HTTP Basic authentication with this realm; `users` are let in.",
+    },
+    PersonaKey {
+        name: "users",
+        aliases: &[],
+        kind: KeyKind::Credentials,
+        default: "nobody",
+        doc: "Who may log in to the application, by its form and by HTTP Basic; what they do there is kept and reported.",
     },
 ];
 

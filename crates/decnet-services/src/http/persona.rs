@@ -1,8 +1,10 @@
 //! Persona values and identity to what the server shows.
 
+use decnet_core::Seed;
 use decnet_core::identity::{Identity, OsFamily, Product as Named};
-use decnet_core::service::PersonaValues;
+use decnet_core::service::{PersonaValues, parse_credentials};
 
+use super::access::LockOut;
 use super::products::apache::{Apache, Packaging};
 use super::products::device::Device;
 use super::products::iis::Iis;
@@ -54,6 +56,10 @@ pub(super) struct Persona {
     pub(super) app_version: Option<String>,
     pub(super) vhosts: Vec<String>,
     pub(super) basic_realm: Option<String>,
+    /// Names and passwords that are let in.
+    pub(super) users: Vec<(String, String)>,
+    /// When the application keeps somebody out who guesses.
+    pub(super) lock_out: LockOut,
 }
 
 /// A server token taken apart: `Apache/2.4.62 (Debian) OpenSSL/3.0.15`.
@@ -184,7 +190,32 @@ impl Persona {
                 .map(|list| list.split(',').map(|name| name.trim().to_ascii_lowercase()).collect())
                 .unwrap_or_default(),
             basic_realm: get("basic_realm").map(str::to_owned),
+            users: get("users").and_then(|list| parse_credentials(list).ok()).unwrap_or_default(),
+            lock_out: lock_out(application, identity),
         })
+    }
+}
+
+/// What the application does against guessing as it is installed.
+fn lock_out(application: Application, identity: &Identity) -> LockOut {
+    match application {
+        // `maximum_attempts` and `unlock_in` of GitLab's settings of Devise.
+        Application::GitLab => {
+            LockOut { failures: 10, window: 0, locked: 600, prolonged: false, strangers: false }
+        }
+        // LockOutRealm: `failureCount` and `lockOutTime`.
+        Application::Tomcat => {
+            LockOut { failures: 5, window: 0, locked: 300, prolonged: true, strangers: true }
+        }
+        // Exchange knows only its domain's policy: Microsoft's own is none, the baseline that is often
+        // taken instead is ten failures in a quarter of an hour. All deckies of a domain have the same.
+        Application::Owa => {
+            let domain = &identity.names.domain;
+            let number = domain.bytes().fold(0u64, |sum, byte| sum.wrapping_mul(31) + u64::from(byte));
+            let failures = *Seed::from_number(number).draw(&["lock-out"]).pick(&[0, 5, 10, 10]).unwrap_or(&0);
+            LockOut { failures, window: 900, locked: 900, prolonged: false, strangers: false }
+        }
+        _ => LockOut::NONE,
     }
 }
 

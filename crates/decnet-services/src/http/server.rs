@@ -8,6 +8,7 @@ use std::time::Duration;
 use decnet_logging::event::{Body, Outcome};
 use sha2::{Digest as _, Sha256};
 
+use super::access::{Access, Accounts, Changes, Sessions, Verdict};
 use super::apps::{self, Answer, Visit};
 use super::exploits;
 use super::persona::{Kind, Persona};
@@ -28,12 +29,18 @@ const CONNECTION_BYTES: u64 = 34 * 1024 * 1024;
 /// Makes the server of one decky.
 pub(super) fn build(host: &Arc<Host>) -> Result<Box<dyn Server>, BuildError> {
     let persona = Persona::new(host.identity(), &host.persona("http"))?;
-    Ok(Box::new(Http { host: Arc::clone(host), persona, tls: OnceLock::new() }))
+    let access = Access {
+        accounts: Accounts::new(persona.users.clone(), persona.lock_out),
+        sessions: Sessions::default(),
+        changes: Changes::default(),
+    };
+    Ok(Box::new(Http { host: Arc::clone(host), persona, access, tls: OnceLock::new() }))
 }
 
 struct Http {
     host: Arc<Host>,
     persona: Persona,
+    access: Access,
     tls: OnceLock<Endpoint>,
 }
 
@@ -106,8 +113,10 @@ impl Http {
         if let Some(response) = persona.product.gate(request, page, &place) {
             return response;
         }
-        let visit = Visit { request, host: &self.host, persona, session };
-        if let Some(realm) = &persona.basic_realm {
+        let visit = Visit { request, host: &self.host, persona, session, access: &self.access };
+        if let Some(realm) = &persona.basic_realm
+            && !matches!(visit.basic(), Some(Verdict::In(_)))
+        {
             let delay =
                 if request.field("authorization").is_some() { visit.thinking() } else { Duration::ZERO };
             let mut response = persona.product.error(401, request, &place);
@@ -138,11 +147,32 @@ impl Http {
         response
     }
 
+    /// Whether the name and password of HTTP Basic are for the site behind the target to judge.
+    fn judges(&self, request: &Request) -> bool {
+        if self
+            .persona
+            .product
+            .gate(request, apps::is_page(self.persona.application, &request.path), &self.place())
+            .is_some()
+        {
+            return false;
+        }
+        self.persona.basic_realm.is_some()
+            || apps::judges(self.persona.application, self.host.identity(), &request.path)
+    }
+
     /// Credentials in the head, whatever the target.
     fn credentials(&self, request: &Request, session: &Session) {
         for name in ["authorization", "proxy-authorization"] {
             let Some(value) = request.field(name) else { continue };
             let authorization = Authorization::read(&value);
+            // What the site judged was reported with its outcome.
+            if matches!(authorization, Authorization::Basic { .. })
+                && name == "authorization"
+                && self.judges(request)
+            {
+                continue;
+            }
             if let Some(credential) = authorization.credential(&request.method) {
                 session
                     .emit_raw(Body::AuthAttempt { credential, outcome: Outcome::Failed }, value.as_bytes());

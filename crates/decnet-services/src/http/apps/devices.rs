@@ -57,7 +57,7 @@ pub(super) fn printer(visit: &Visit<'_>) -> Answer {
             })
             .map(|part| part.value.clone());
         if let Some(password) = password {
-            visit.refuse(b"admin", &password);
+            visit.log_in_by_password(&password);
             notice = "<p class=\"error\">The password is incorrect.</p>".to_owned();
             delay = Some(visit.thinking());
         }
@@ -126,7 +126,7 @@ pub(super) fn router(visit: &Visit<'_>) -> Answer {
         let name = get(&["luci_username", "username", "user", "login"]);
         let password = get(&["luci_password", "password", "passwd", "pass", "psd"]);
         if name.is_some() || password.is_some() {
-            visit.refuse(&name.unwrap_or_default(), &password.unwrap_or_default());
+            let _ = visit.log_in(&name.unwrap_or_default(), &password.unwrap_or_default());
             notice = "<div class=\"alert-message warning\"><p>Invalid username and/or password! Please try again.</p></div>".to_owned();
             delay = visit.thinking();
         }

@@ -78,7 +78,7 @@ fn sign_in(visit: &Visit<'_>) -> Answer {
         let form = visit.form();
         let name = form.bytes("user[login]").unwrap_or_default();
         let password = form.bytes("user[password]").unwrap_or_default();
-        visit.refuse(name, password);
+        let _ = visit.log_in(name, password);
         delay = visit.thinking();
         notice = "<div class=\"flash-container\"><div class=\"gl-alert gl-alert-danger\" data-testid=\"alert-danger\"><div class=\"gl-alert-body\">Invalid login or password.</div></div></div>";
         status = 422;

@@ -56,7 +56,7 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
         "/j_spring_security_check" | "/j_acegi_security_check" => {
             let form = visit.form();
             let name = form.bytes("j_username").unwrap_or_default();
-            visit.refuse(name, form.bytes("j_password").unwrap_or_default());
+            let _ = visit.log_in(name, form.bytes("j_password").unwrap_or_default());
             let response = Response::bare(302)
                 .with("Location", format!("{}/loginError", visit.origin()))
                 .after(visit.thinking());
@@ -94,4 +94,9 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
             Answer::Page(marked(visit, with_session(visit, response)))
         }
     }
+}
+
+/// Whether HTTP Basic is judged at that path.
+pub(super) fn judges(_: &str) -> bool {
+    false
 }

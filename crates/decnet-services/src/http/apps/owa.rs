@@ -74,7 +74,7 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
         "/owa/auth.owa" => {
             let form = visit.form();
             let name = form.bytes("username").unwrap_or_default();
-            visit.refuse(name, form.bytes("password").unwrap_or_default());
+            let _ = visit.log_in(name, form.bytes("password").unwrap_or_default());
             let to = format!(
                 "{origin}/owa/auth/logon.aspx?url={}%2fowa%2f&reason=2",
                 origin.replace(':', "%3a").replace('/', "%2f")
@@ -122,4 +122,9 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
         }
         _ => Answer::Error(404),
     }
+}
+
+/// Whether HTTP Basic is judged at that path.
+pub(super) fn judges(_: &str) -> bool {
+    false
 }

@@ -38,7 +38,7 @@ fn login(visit: &Visit<'_>) -> Answer {
         let password = form.bytes("pma_password").unwrap_or_default();
         username = String::from_utf8_lossy(name).into_owned();
         if !name.is_empty() {
-            visit.refuse(name, password);
+            let _ = visit.log_in(name, password);
             delay = visit.thinking();
             let using = if password.is_empty() { "NO" } else { "YES" };
             let shown = escape(&username);
