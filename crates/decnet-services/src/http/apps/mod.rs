@@ -3,11 +3,16 @@
 
 mod archive;
 mod defaults;
+mod device_settings;
 mod devices;
 mod gitlab;
+mod gitlab_inside;
 mod jenkins;
+mod jenkins_inside;
 mod owa;
+mod owa_inside;
 mod phpmyadmin;
+mod phpmyadmin_main;
 mod picture;
 mod tomcat;
 mod tomcat_manager;
@@ -79,10 +84,15 @@ impl Visit<'_> {
 
     /// Judges a login by a form and reports it. A look at the form's address is no attempt.
     pub(super) fn log_in(&self, username: &[u8], password: &[u8]) -> Verdict {
+        self.log_in_as(username, username, password)
+    }
+
+    /// The same for a name that means another: `DOMAIN\name`.
+    fn log_in_as(&self, username: &[u8], meant: &[u8], password: &[u8]) -> Verdict {
         if self.request.method != "POST" || (username.is_empty() && password.is_empty()) {
             return Verdict::Wrong;
         }
-        let verdict = self.access.accounts.judge(username, password, self.now());
+        let verdict = self.access.accounts.judge(meant, password, self.now());
         self.told(Credential::password("form", username, password), &verdict);
         verdict
     }
@@ -96,9 +106,14 @@ impl Visit<'_> {
 
     /// Judges the name and password of HTTP Basic, where there are any, and reports them.
     pub(super) fn basic(&self) -> Option<Verdict> {
+        self.basic_as(<[u8]>::to_vec)
+    }
+
+    /// The same for names that may mean others.
+    fn basic_as(&self, meant: impl Fn(&[u8]) -> Vec<u8>) -> Option<Verdict> {
         let value = self.request.field("authorization")?;
         let Authorization::Basic { username, password } = Authorization::read(&value) else { return None };
-        let verdict = self.access.accounts.judge(&username, &password, self.now());
+        let verdict = self.access.accounts.judge(&meant(&username), &password, self.now());
         self.told(Credential::password("basic", &username, &password), &verdict);
         Some(verdict)
     }

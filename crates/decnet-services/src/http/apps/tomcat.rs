@@ -46,6 +46,8 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
         "/manager" | "/host-manager" => Answer::Page(Response::bare(302).with("Location", format!("{path}/"))),
         "/manager/" | "/host-manager/" => Answer::Page(
             Response::new(302, "text/html", Vec::new())
+                .with("X-Frame-Options", "DENY")
+                .with("X-Content-Type-Options", "nosniff")
                 .with("Location", format!("{path}html"))
                 .after(visit.working()),
         ),

@@ -2,7 +2,7 @@
 //! by the page and by the text interface.
 //! Texts: `LocalStrings.properties` and the pages of `org.apache.catalina.manager`, Tomcat 9 and 10.
 
-use decnet_logging::event::{Body, Outcome};
+use decnet_logging::event::{Body, Direction, Outcome};
 
 use super::tomcat::{RELEASES, own};
 use super::{Answer, HEX, Visit, archive, fill};
@@ -27,15 +27,17 @@ pub(super) fn answer(visit: &Visit<'_>, path: &str, root: &str, realm: &str) -> 
     let cookie = visit.request.cookie("JSESSIONID").filter(|token| token.len() == 32);
     let user = match visit.basic() {
         Some(Verdict::In(user)) => user,
-        _ => return unauthorized(visit, root, realm),
+        _ => return unauthorized(visit, realm),
     };
+    // The interface for scripts keeps no session.
+    let script = path.starts_with("/manager/text/");
     let mut fresh = None;
     let token = match cookie.filter(|token| visit.user_of(token, IDLE).as_deref() == Some(&user)) {
         Some(token) => token,
         None => {
             let token = visit.host.entropy.text(&HEX.to_ascii_uppercase(), 32);
             visit.open(&token, &user, "manager-gui");
-            fresh = Some(format!("JSESSIONID={token}; Path={root}; HttpOnly; SameSite=Strict"));
+            fresh = (!script).then(|| format!("JSESSIONID={token}; Path={root}; HttpOnly"));
             token
         }
     };
@@ -56,6 +58,8 @@ pub(super) fn answer(visit: &Visit<'_>, path: &str, root: &str, realm: &str) -> 
         ),
     }
     .with("Cache-Control", "private")
+    .with("X-Frame-Options", "DENY")
+    .with("X-Content-Type-Options", "nosniff")
     .after(visit.working());
     if let Some(cookie) = fresh {
         response = response.with("Set-Cookie", cookie);
@@ -63,12 +67,11 @@ pub(super) fn answer(visit: &Visit<'_>, path: &str, root: &str, realm: &str) -> 
     Answer::Page(response)
 }
 
-fn unauthorized(visit: &Visit<'_>, root: &str, realm: &str) -> Answer {
+fn unauthorized(visit: &Visit<'_>, realm: &str) -> Answer {
     let tried = visit.request.field("authorization").is_some();
     let body = fill(include_str!("../pages/tomcat_unauthorized.html"), &[]);
-    let _ = root;
     Answer::Page(
-        Response::new(401, "text/html;charset=ISO-8859-1", body)
+        Response::new(401, "text/html;charset=UTF-8", body)
             .with("Cache-Control", "private")
             .with("WWW-Authenticate", format!("Basic realm=\"{realm}\""))
             .after(if tried { visit.thinking() } else { visit.working() }),
@@ -80,7 +83,7 @@ fn html(visit: &Visit<'_>, route: &str, token: &str) -> Response {
     let nonce = visit.request.query_value("org.apache.catalina.filters.CSRF_NONCE").unwrap_or_default();
     if !visit.access.sessions.has_nonce(token, &nonce) {
         let body = fill(include_str!("../pages/tomcat_forbidden.html"), &[]);
-        return Response::new(403, "text/html;charset=ISO-8859-1", body);
+        return Response::new(403, "text/html;charset=UTF-8", body);
     }
     let path = visit.request.query_value("path").unwrap_or_default();
     let message = match (visit.request.method.as_str(), route) {
@@ -166,7 +169,7 @@ fn text(visit: &Visit<'_>, route: &str) -> Response {
         "/vminfo" | "/threaddump" | "/sslConnectorCiphers" => "OK\n".to_owned(),
         other => format!("FAIL - Unknown command [{other}]\n"),
     };
-    Response::new(200, "text/plain;charset=utf-8", body).with("X-Content-Type-Options", "nosniff")
+    Response::new(200, "text/plain;charset=utf-8", body)
 }
 
 fn java(visit: &Visit<'_>) -> String {
@@ -201,29 +204,36 @@ fn deploy(visit: &Visit<'_>, context: &str, war: &[u8], update: bool, taken: &st
     }
     let names = archive::names(war);
     if names.is_empty() {
-        // The host cannot unpack it, and the context does not start.
+        visit.change(&format!("{DEPLOYED}{context}"), "");
+        visit.access.changes.set(&format!("webapp-state:{context}"), "stopped");
         return format!(
-            "FAIL - Application at context path [{context}] could not be started\nFAIL - Encountered exception [org.apache.catalina.LifecycleException: Failed to start component [StandardEngine[Catalina].StandardHost[localhost].StandardContext[{context}]]]"
+            "FAIL - Deployed application at context path [{context}] but context failed to start"
         );
     }
     visit.change(&format!("{DEPLOYED}{context}"), &names.join("\n"));
+    visit.access.changes.remove(&format!("webapp-state:{context}"));
     format!("OK - Deployed application at context path [{context}]")
 }
 
-/// An archive that the server is to fetch: it cannot reach it.
+/// An archive on the server itself. An address is taken for a path, and nothing is there.
 fn remote(visit: &Visit<'_>, war: &str) -> String {
     if war.is_empty() {
         return "FAIL - Invalid parameters supplied for command [/deploy]".to_owned();
     }
-    visit.session.emit(Body::FileDownload {
-        name: None,
-        url: Some(war.to_owned()),
-        direction: decnet_logging::event::Direction::Requested,
-        size: None,
-        bait: None,
-    });
+    if war.contains("://") {
+        visit.session.emit(Body::FileDownload {
+            name: None,
+            url: Some(war.to_owned()),
+            direction: Direction::Requested,
+            size: None,
+            bait: None,
+        });
+    }
+    let base = "/var/lib/tomcat/webapps";
+    let file = war.rsplit('/').next().unwrap_or_default();
+    let path = war.replace("//", "/");
     format!(
-        "FAIL - Encountered exception [java.net.ConnectException: Connection timed out] while installing [{war}]"
+        "FAIL - Unable to copy [{base}/{path}] to [{base}/{file}], details of the error may be in the server logs"
     )
 }
 
@@ -235,22 +245,22 @@ fn undeploy(visit: &Visit<'_>, context: &str) -> String {
     }
     match SHIPPED.iter().find(|(shipped, ..)| *shipped == context) {
         Some((_, _, true)) if context == "/manager" => {
-            "FAIL - The manager can not reload, undeploy, stop, or undeploy itself".to_owned()
+            "FAIL - The manager cannot reload, stop, or undeploy itself".to_owned()
         }
         // What the package installed belongs to another user than the server runs as.
         Some(_) => format!(
             "FAIL - Unable to delete [/usr/share/tomcat-admin{context}]. The continued presence of this file may cause problems."
         ),
-        None => format!("FAIL - No context exists named [{}]", escape(context)),
+        None => format!("FAIL - No context exists named [{}]", escape(context).replace('/', "&#47;")),
     }
 }
 
 fn control(visit: &Visit<'_>, verb: &str, context: &str) -> String {
     if !applications(visit).iter().any(|(known, ..)| known == context) {
-        return format!("FAIL - No context exists named [{}]", escape(context));
+        return format!("FAIL - No context exists named [{}]", escape(context).replace('/', "&#47;"));
     }
     if context == "/manager" && verb != "start" {
-        return "FAIL - The manager can not reload, undeploy, stop, or undeploy itself".to_owned();
+        return "FAIL - The manager cannot reload, stop, or undeploy itself".to_owned();
     }
     let (state, done) = match verb {
         "stop" => ("stopped", "Stopped"),
