@@ -13,6 +13,8 @@ mod persona;
 mod products;
 #[cfg(feature = "servers")]
 mod server;
+#[cfg(feature = "servers")]
+mod static_files;
 
 use decnet_core::ServiceDescriptor;
 use decnet_core::identity::{Identity, OsFamily};
@@ -107,6 +109,13 @@ const KEYS: &[PersonaKey] = &[
         kind: KeyKind::Text,
         default: "none",
         doc: "Puts the whole site behind HTTP Basic authentication with this realm; `users` are let in.",
+    },
+    PersonaKey {
+        name: "files",
+        aliases: &[],
+        kind: KeyKind::Path,
+        default: "none",
+        doc: "A folder of the machine that deploys whose files the site serves below `/`; each that is read is reported as a bait.",
     },
     PersonaKey {
         name: "users",

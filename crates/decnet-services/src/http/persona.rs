@@ -38,6 +38,9 @@ pub(super) enum Application {
     ApacheDefault,
     NginxDefault,
     IisDefault,
+    LighttpdDefault,
+    /// The desktop of a Synology NAS.
+    Dsm,
     /// A bare server of a device without pages of its own.
     Empty,
 }
@@ -215,6 +218,14 @@ fn lock_out(application: Application, identity: &Identity) -> LockOut {
             let failures = *Seed::from_number(number).draw(&["lock-out"]).pick(&[0, 5, 10, 10]).unwrap_or(&0);
             LockOut { failures, window: 900, locked: 900, prolonged: false, strangers: false }
         }
+        // "Auto block" of DSM 7: ten failures in five minutes block an address until somebody lifts it.
+        Application::Dsm => LockOut {
+            failures: 10,
+            window: 300,
+            locked: 10 * 365 * 86_400,
+            prolonged: false,
+            strangers: true,
+        },
         _ => LockOut::NONE,
     }
 }
@@ -238,6 +249,13 @@ fn application(name: &str) -> Application {
 
 fn default_application(kind: Kind, identity: &Identity, named: &Named) -> Application {
     match kind {
+        _ if identity.os.row.starts_with("synology") => Application::Dsm,
+        // A small computer with a whole distribution is no router.
+        Kind::Lighttpd
+            if ["Raspbian", "Debian", "Ubuntu"].iter().any(|name| identity.os.name.starts_with(name)) =>
+        {
+            Application::LighttpdDefault
+        }
         Kind::Nginx => Application::NginxDefault,
         Kind::Apache => Application::ApacheDefault,
         Kind::Iis => Application::IisDefault,

@@ -13,6 +13,7 @@ use super::apps::{self, Answer, Visit};
 use super::exploits;
 use super::persona::{Kind, Persona};
 use super::products::Place;
+use super::static_files;
 use crate::connection::{Connection, Stream};
 use crate::host::Host;
 use crate::httpd::{
@@ -129,10 +130,20 @@ impl Http {
         let answer = match &persona.custom_body {
             Some(body) if root && !foreign => visit.file("custom", "text/html", body.clone().into_bytes()),
             _ if foreign => apps::server_default(&visit),
-            _ => apps::answer(persona.application, &visit),
+            _ => match static_files::answer(&visit) {
+                Some(answer) => answer,
+                None => apps::answer(persona.application, &visit),
+            },
         };
         let mut response = match answer {
-            Answer::Document(document) => persona.product.document(request, &document, &place),
+            Answer::Document(document) => {
+                let untyped = document.content_type.is_empty();
+                let mut response = persona.product.document(request, &document, &place);
+                if untyped && response.content_type.as_deref() == Some("") {
+                    response.content_type = None;
+                }
+                response
+            }
             Answer::Page(response) => persona.product.page(request, response),
             Answer::Error(status) => persona.product.error(status, request, &place),
             Answer::Redirect(status, to) => persona.product.redirect(status, request, &to, &place),

@@ -8,6 +8,7 @@ const NGINX_FEDORA: &str = include_str!("../pages/nginx_red_hat.html");
 const APACHE_DEBIAN: &str = include_str!("../pages/apache_debian.html");
 const APACHE_RED_HAT: &str = include_str!("../pages/apache_red_hat.html");
 const APACHE_PLAIN: &str = "<html><body><h1>It works!</h1></body></html>\n";
+const LIGHTTPD: &str = include_str!("../pages/lighttpd.html");
 const IIS: &str = include_str!("../pages/iis.html");
 
 /// The file's date is the package's, somewhat before the system's installation.
@@ -75,6 +76,14 @@ pub(super) fn apache(visit: &Visit<'_>) -> Answer {
         "/cgi-bin/" => Answer::Error(403),
         "/icons/" if is_debian(visit) => Answer::Error(403),
         "/icons" if is_debian(visit) => Answer::Redirect(301, format!("{}/icons/", visit.origin())),
+        _ => Answer::Error(404),
+    }
+}
+
+/// What Debian's package of lighttpd puts up.
+pub(super) fn lighttpd(visit: &Visit<'_>) -> Answer {
+    match visit.path() {
+        "/" | "/index.lighttpd.html" => packaged(visit, "text/html", LIGHTTPD.to_owned()),
         _ => Answer::Error(404),
     }
 }

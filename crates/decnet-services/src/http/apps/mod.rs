@@ -5,6 +5,7 @@ mod archive;
 mod defaults;
 mod device_settings;
 mod devices;
+mod dsm;
 mod gitlab;
 mod gitlab_inside;
 mod jenkins;
@@ -207,6 +208,8 @@ impl Visit<'_> {
     }
 }
 
+pub(super) use wordpress::iso;
+
 pub(super) const HEX: &str = "0123456789abcdef";
 pub(super) const ALPHANUMERIC: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const HTML: &str = "text/html; charset=UTF-8";
@@ -258,10 +261,12 @@ pub(super) fn is_page(application: Application, path: &str) -> bool {
         | Application::Tomcat
         | Application::Owa
         | Application::Printer
-        | Application::Router => true,
+        | Application::Router
+        | Application::Dsm => true,
         Application::ApacheDefault
         | Application::NginxDefault
         | Application::IisDefault
+        | Application::LighttpdDefault
         | Application::Empty => false,
     }
 }
@@ -291,6 +296,8 @@ pub(super) fn answer(application: Application, visit: &Visit<'_>) -> Answer {
         Application::ApacheDefault => defaults::apache(visit),
         Application::NginxDefault => defaults::nginx(visit),
         Application::IisDefault => defaults::iis(visit),
+        Application::LighttpdDefault => defaults::lighttpd(visit),
+        Application::Dsm => dsm::answer(visit),
         Application::Empty => Answer::Error(404),
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn posts(visit: &Visit<'_>) -> Vec<Post> {
 }
 
 /// `2025-03-04T09:12:44`, with or without what follows.
-pub(super) fn iso(seconds: i64) -> String {
+pub(in super::super) fn iso(seconds: i64) -> String {
     time::OffsetDateTime::from_unix_timestamp(seconds)
         .map(|at| {
             format!(
