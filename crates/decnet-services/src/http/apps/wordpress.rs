@@ -94,9 +94,21 @@ pub(super) fn version(visit: &Visit<'_>) -> String {
 fn theme(visit: &Visit<'_>, title: &str, main: &str) -> String {
     let site = &visit.persona.title;
     let shown = if title.is_empty() { escape(site) } else { format!("{title} &#8211; {}", escape(site)) };
+    // An author's page has the feed of that author.
+    let feed = visit.path().strip_prefix("/author/").filter(|_| !title.starts_with("Page not")).map_or_else(
+        String::new,
+        |_| {
+            let (name, origin) = (escape(&author(visit)), escape(&visit.origin()));
+            format!(
+                "<link rel=\"alternate\" type=\"application/rss+xml\" title=\"{} &raquo; Posts by {name} Feed\" href=\"{origin}/author/{name}/feed/\" />\n",
+                escape(site)
+            )
+        },
+    );
     fill(
         HOME,
         &[
+            ("feed", &feed),
             ("title", &shown),
             ("site", site),
             ("origin", &visit.origin()),
@@ -149,7 +161,12 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
     let path = visit.path();
     let origin = visit.origin();
     if path == "/" || path == "/index.php" {
-        if visit.request.query_value("author").is_some_and(|value| value == "1") {
+        let number =
+            visit.request.query_value("author").filter(|value| value.bytes().all(|b| b.is_ascii_digit()));
+        if number.as_deref().is_some_and(|number| !number.is_empty() && number != "1") {
+            return page(visit, 404, "Page not found", MISSING);
+        }
+        if number.as_deref() == Some("1") {
             let response = html(visit, 301, String::new())
                 .with("X-Redirect-By", "WordPress")
                 .with("Location", format!("{origin}/author/{}/", author(visit)));
@@ -262,7 +279,8 @@ fn login(visit: &Visit<'_>) -> Answer {
             thinking = visit.thinking();
         }
         username = String::from_utf8_lossy(log).into_owned();
-        let known = username.eq_ignore_ascii_case(&author(visit));
+        let known = username.eq_ignore_ascii_case(&author(visit))
+            || visit.access.accounts.list().iter().any(|(name, _)| username.eq_ignore_ascii_case(name));
         let name = escape(&username);
         let text = if log.is_empty() && pwd.is_empty() {
             "<strong>Error:</strong> The username field is empty.<br /><strong>Error:</strong> The password field is empty.".to_owned()
