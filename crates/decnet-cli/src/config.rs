@@ -106,6 +106,15 @@ pub(crate) fn anchor_log_file(request: &mut Request, config: Option<&Path>) -> R
     Ok(())
 }
 
+/// Makes the paths of persona keys absolute: those of a config file are relative to that file.
+pub(crate) fn anchor_files(request: &mut Request, config: Option<&Path>) -> Result<(), Failure> {
+    let folder = config.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+    let base = folder.unwrap_or(Path::new("."));
+    let base = std::path::absolute(base).map_err(|error| Failure::file("find", base, &error))?;
+    decnet_engine::files::anchor(request, &base);
+    Ok(())
+}
+
 fn fleet(deploy: &Deploy) -> Result<Request, Failure> {
     let Some(deckies) = deploy.deckies.clone() else {
         return Err(Failure::Usage("how many deckies? give --deckies NUMBER, or --config FILE".to_owned()));

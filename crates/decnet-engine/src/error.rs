@@ -43,6 +43,9 @@ pub enum EngineError {
         /// What the system said.
         source: io::Error,
     },
+    /// Files that a decky is to show.
+    #[error(transparent)]
+    Files(#[from] crate::files::FilesError),
     /// The fleet's keeper said no.
     #[error("{0}")]
     Keeper(Refusal),

@@ -22,6 +22,7 @@
 
 pub mod engine;
 pub mod error;
+pub mod files;
 pub mod lab;
 pub mod native;
 pub mod preflight;

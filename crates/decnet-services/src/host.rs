@@ -1,5 +1,6 @@
 //! The decky as its servers see it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use decnet_core::identity::Identity;
@@ -8,6 +9,7 @@ use decnet_core::service::PersonaValues;
 
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::files::Folder;
 use crate::limits::Limits;
 
 /// One decky: who it is, its clock, its randomness, its bounds. Shared by all its servers.
@@ -21,6 +23,8 @@ pub struct Host {
     pub entropy: Entropy,
     /// Our bounds.
     pub limits: Limits,
+    /// What the keys that name a path were handed, by service and key.
+    pub files: BTreeMap<(String, String), Folder>,
 }
 
 impl Host {
@@ -29,8 +33,19 @@ impl Host {
     /// # Errors
     /// The system has no randomness to give.
     pub fn new(decky: Decky) -> Result<Arc<Host>, getrandom::Error> {
+        Host::with_files(decky, BTreeMap::new())
+    }
+
+    /// The same with files of the machine that deploys.
+    ///
+    /// # Errors
+    /// The system has no randomness to give.
+    pub fn with_files(
+        decky: Decky,
+        files: BTreeMap<(String, String), Folder>,
+    ) -> Result<Arc<Host>, getrandom::Error> {
         let clock = Clock::system(decky.identity.times.clock_offset_ms);
-        Ok(Arc::new(Host { decky, clock, entropy: Entropy::system()?, limits: Limits::default() }))
+        Ok(Arc::new(Host { decky, clock, entropy: Entropy::system()?, limits: Limits::default(), files }))
     }
 
     /// Who it is.
@@ -46,6 +61,11 @@ impl Host {
     /// The persona values that the user set for one of its services.
     pub fn persona(&self, slug: &str) -> PersonaValues {
         self.service(slug).map(|service| service.persona.clone()).unwrap_or_default()
+    }
+
+    /// What a key of a service that names a path was handed.
+    pub fn folder(&self, service: &str, key: &str) -> Option<&Folder> {
+        self.files.get(&(service.to_owned(), key.to_owned()))
     }
 
     /// Seconds since the last boot.

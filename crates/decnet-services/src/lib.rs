@@ -49,6 +49,8 @@ pub mod datagram;
 #[cfg(feature = "servers")]
 pub mod entropy;
 #[cfg(feature = "servers")]
+pub mod files;
+#[cfg(feature = "servers")]
 pub mod host;
 #[cfg(feature = "servers")]
 pub mod limits;

@@ -16,6 +16,7 @@ use tokio::io::DuplexStream;
 use crate::clock::Clock;
 use crate::connection::Connection;
 use crate::entropy::Entropy;
+use crate::files::Folder;
 use crate::host::Host;
 use crate::limits::Limits;
 use crate::registry;
@@ -114,8 +115,19 @@ pub fn decky(identity: Identity, seed: u64, services: &[(&str, &[(&str, &str)])]
 
 /// A host whose clock stands at [`NOW`] and whose randomness repeats.
 pub fn host(decky: Decky) -> Arc<Host> {
+    host_with_files(decky, BTreeMap::new())
+}
+
+/// The same with what its keys that name a path were handed.
+pub fn host_with_files(decky: Decky, files: BTreeMap<(String, String), Folder>) -> Arc<Host> {
     let entropy = Entropy::seeded(decky.identity.seed);
-    Arc::new(Host { decky, clock: Clock::manual(NOW * 1_000_000).0, entropy, limits: Limits::default() })
+    Arc::new(Host {
+        decky,
+        clock: Clock::manual(NOW * 1_000_000).0,
+        entropy,
+        limits: Limits::default(),
+        files,
+    })
 }
 
 /// The server of one service of a host.

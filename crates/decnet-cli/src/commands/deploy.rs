@@ -55,6 +55,8 @@ pub(crate) fn deploy(arguments: &Deploy, path: &Path, terminal: &Terminal) -> Re
     }
     let (mut request, mut found) = config::request(arguments)?;
     config::anchor_log_file(&mut request, arguments.config.as_deref())?;
+    config::anchor_files(&mut request, arguments.config.as_deref())?;
+    config::join(&mut found, decnet_engine::files::examine(&request));
     let directory = StateDir::open(path)?;
     let previous = directory.load()?;
     let seed = previous.as_ref().map_or_else(fresh_seed, |state| Ok(state.plan.seed))?;
@@ -185,7 +187,9 @@ struct DryRun {
 
 /// Resolves and renders; needs no rights, no Docker and, with a subnet, no NIC.
 fn dry_run(arguments: &Deploy, state: &Path, terminal: &Terminal) -> Result<Outcome, Failure> {
-    let (request, mut found) = config::request(arguments)?;
+    let (mut request, mut found) = config::request(arguments)?;
+    config::anchor_files(&mut request, arguments.config.as_deref())?;
+    config::join(&mut found, decnet_engine::files::examine(&request));
     let host = match &request.general.net {
         Some(_) => HostFacts::default(),
         // A NIC that cannot be found is no reason to stop: the resolver says what is missing then, and this

@@ -27,7 +27,11 @@ struct Verdict {
 /// Checks a config file without a look at this machine: what would be detected is taken to be there.
 pub(crate) fn run(arguments: &Validate) -> Result<Outcome, Failure> {
     let (plan, found) = match config::read_file(&arguments.file) {
-        Ok((request, found)) => judge(&request, found),
+        Ok((mut request, mut found)) => {
+            config::anchor_files(&mut request, Some(&arguments.file))?;
+            config::join(&mut found, decnet_engine::files::examine(&request));
+            judge(&request, found)
+        }
         // Not even text: a verdict like any other.
         Err(Failure::Request(found)) => (None, found),
         Err(other) => return Err(other),

@@ -1,12 +1,16 @@
 //! A worker: one decky's services, in a process that has nothing else.
 
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use decnet_core::service::Transport;
 use decnet_logging::EventSink;
 use decnet_logging::socket::SocketSink;
+use decnet_services::files::{Folder, Packed};
 use decnet_services::host::Host;
 use decnet_services::run::{Bound, Socket, start};
 use nix::sys::signal::SigSet;
@@ -72,7 +76,7 @@ fn serve(spawn: Spawn, descriptors: Vec<OwnedFd>, filters: &Filters) -> Result<(
     let sockets: Vec<Bound> = spawn
         .sockets
         .into_iter()
-        .zip(descriptors)
+        .zip(descriptors.by_ref())
         .map(|((service, port), socket)| {
             let socket = match port.transport {
                 Transport::Tcp => Socket::Tcp(TcpListener::from(socket)),
@@ -81,7 +85,16 @@ fn serve(spawn: Spawn, descriptors: Vec<OwnedFd>, filters: &Filters) -> Result<(
             Bound { service, port, socket }
         })
         .collect();
-    let host = match Host::new(spawn.decky) {
+    let mut files = BTreeMap::new();
+    for (name, descriptor) in spawn.files.into_iter().zip(descriptors) {
+        match Folder::open(Arc::new(Sealed(File::from(descriptor)))) {
+            Ok(folder) => files.insert(name, folder),
+            Err(error) => {
+                return failed_with(failed, format!("read the files of {}.{}: {error}", name.0, name.1));
+            }
+        };
+    }
+    let host = match Host::with_files(spawn.decky, files) {
         Ok(host) => host,
         Err(_) => return failed_with(failed, "the system has no randomness to give"),
     };
@@ -120,6 +133,15 @@ fn serve(spawn: Spawn, descriptors: Vec<OwnedFd>, filters: &Filters) -> Result<(
 fn failed_with(failed: impl Fn(String), message: impl Into<String>) -> Result<(), ()> {
     failed(message.into());
     Err(())
+}
+
+/// Packed files behind a descriptor. It was opened by the keeper; nothing can be opened here.
+struct Sealed(File);
+
+impl Packed for Sealed {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+        FileExt::read_exact_at(&self.0, buffer, offset)
+    }
 }
 
 /// A sink for a service that has none.

@@ -35,7 +35,7 @@ pub(crate) enum Order {
 }
 
 /// Fork a worker. Its descriptors follow in this order: the channel for its one notice,
-/// the log socket of each service of `logs`, the sockets of `sockets`.
+/// the log socket of each service of `logs`, the sockets of `sockets`, the packed files of `files`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Spawn {
     /// The worker's number; never used again.
@@ -48,6 +48,9 @@ pub(crate) struct Spawn {
     pub(crate) logs: Vec<String>,
     /// The services and ports of the sockets.
     pub(crate) sockets: Vec<(String, Port)>,
+    /// The services and keys that are handed files.
+    #[serde(default)]
+    pub(crate) files: Vec<(String, String)>,
 }
 
 /// To the keeper.

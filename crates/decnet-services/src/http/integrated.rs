@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use decnet_logging::event::{Body, Outcome};
 
+use super::access::{Accounts, Verdict};
 use super::apps;
 use super::persona::{Application, Persona};
 use crate::host::Host;
@@ -70,7 +71,7 @@ impl Handshake {
         server: &ntlm::Server,
         host: &Host,
         session: &Session,
-        accounts: &[(String, String)],
+        accounts: &Accounts,
     ) -> Step {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((scheme, bytes)) = message(request) else {
@@ -104,13 +105,19 @@ impl Handshake {
                 let fingerprint =
                     || Body::ClientFingerprint { kind: "ntlm_version".to_owned(), value: got.fingerprint() };
                 session.emit(fingerprint());
-                let admitted = got.admitted(accounts);
+                let credential = got.credential();
+                let name = credential.username.clone();
+                let exists = accounts.list().iter().any(|(known, _)| known.eq_ignore_ascii_case(&name));
+                let right = got.admitted(accounts.list());
+                let verdict = accounts.settle(name.as_bytes(), exists, right, host.clock.seconds());
+                let admitted = match verdict {
+                    Verdict::In(user) => Some(user),
+                    _ => None,
+                };
                 let outcome = if admitted.is_some() { Outcome::Accepted } else { Outcome::Failed };
-                let body = Body::AuthAttempt { credential: got.credential(), outcome };
-                session.emit_raw(body, &bytes);
-                let Some(user) = admitted else { return Step::Refused };
-                session
-                    .emit(Body::SessionStarted { username: user.to_owned(), privilege: "user".to_owned() });
+                session.emit_raw(Body::AuthAttempt { credential, outcome }, &bytes);
+                let Some(username) = admitted else { return Step::Refused };
+                session.emit(Body::SessionStarted { username, privilege: "user".to_owned() });
                 *state = State::Somebody;
                 let done = spnego::Response::completed().write();
                 let last = wrapped.then(|| format!("{scheme} {}", STANDARD.encode(done)));

@@ -2,6 +2,8 @@
 //! server of a device.
 
 #[cfg(feature = "servers")]
+mod access;
+#[cfg(feature = "servers")]
 mod apps;
 #[cfg(feature = "servers")]
 mod exploits;
@@ -13,6 +15,8 @@ mod persona;
 mod products;
 #[cfg(feature = "servers")]
 mod server;
+#[cfg(feature = "servers")]
+mod static_files;
 
 use decnet_core::ServiceDescriptor;
 use decnet_core::identity::{Identity, OsFamily};
@@ -113,7 +117,21 @@ const KEYS: &[PersonaKey] = &[
         aliases: &[],
         kind: KeyKind::Text,
         default: "none",
-        doc: "Puts the whole site behind HTTP Basic authentication with this realm; nobody is let in.",
+        doc: "Puts the whole site behind HTTP Basic authentication with this realm; `users` are let in.",
+    },
+    PersonaKey {
+        name: "files",
+        aliases: &[],
+        kind: KeyKind::Path,
+        default: "none",
+        doc: "A folder of the machine that deploys whose files the site serves below `/`; each that is read is reported as a bait.",
+    },
+    PersonaKey {
+        name: "users",
+        aliases: &[],
+        kind: KeyKind::Credentials,
+        default: "nobody",
+        doc: "Who may log in to the application, by its form and by HTTP Basic; what they do there is kept and reported.",
     },
     PersonaKey {
         name: "windows_auth",

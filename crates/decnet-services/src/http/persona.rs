@@ -1,8 +1,10 @@
 //! Persona values and identity to what the server shows.
 
+use decnet_core::Seed;
 use decnet_core::identity::{Identity, OsFamily, Product as Named};
-use decnet_core::service::{PersonaValues, parse_bool};
+use decnet_core::service::{PersonaValues, parse_bool, parse_credentials};
 
+use super::access::LockOut;
 use super::products::apache::{Apache, Packaging};
 use super::products::device::Device;
 use super::products::iis::Iis;
@@ -37,6 +39,9 @@ pub(super) enum Application {
     ApacheDefault,
     NginxDefault,
     IisDefault,
+    LighttpdDefault,
+    /// The desktop of a Synology NAS.
+    Dsm,
     /// A bare server of a device without pages of its own.
     Empty,
 }
@@ -61,6 +66,10 @@ pub(super) struct Persona {
     pub(super) http2: Option<&'static Manner>,
     /// What is offered by ALPN, best first; empty: the extension is not looked at.
     pub(super) alpn: Vec<&'static str>,
+    /// Names and passwords that are let in.
+    pub(super) users: Vec<(String, String)>,
+    /// When the application keeps somebody out who guesses.
+    pub(super) lock_out: LockOut,
 }
 
 /// A server token taken apart: `Apache/2.4.62 (Debian) OpenSSL/3.0.15`.
@@ -204,6 +213,8 @@ impl Persona {
                 .unwrap_or_default(),
             basic_realm: get("basic_realm").map(str::to_owned),
             windows_auth: get("windows_auth").and_then(parse_bool).unwrap_or(false),
+            users: get("users").and_then(|list| parse_credentials(list).ok()).unwrap_or_default(),
+            lock_out: lock_out(application, identity),
         })
     }
 }
@@ -220,6 +231,37 @@ fn http1_alpn(kind: Kind, release: Release) -> &'static [&'static str] {
         // mod_openssl, since 1.4.53.
         Kind::Lighttpd if release >= (1, 4, 53) => &["http/1.1", "http/1.0"],
         Kind::Nginx | Kind::Iis | Kind::Lighttpd | Kind::Device => &[],
+    }
+}
+
+/// What the application does against guessing as it is installed.
+fn lock_out(application: Application, identity: &Identity) -> LockOut {
+    match application {
+        // `maximum_attempts` and `unlock_in` of GitLab's settings of Devise.
+        Application::GitLab => {
+            LockOut { failures: 10, window: 0, locked: 600, prolonged: false, strangers: false }
+        }
+        // LockOutRealm: `failureCount` and `lockOutTime`.
+        Application::Tomcat => {
+            LockOut { failures: 5, window: 0, locked: 300, prolonged: true, strangers: true }
+        }
+        // Exchange knows only its domain's policy: Microsoft's own is none, the baseline that is often
+        // taken instead is ten failures in a quarter of an hour. All deckies of a domain have the same.
+        Application::Owa => {
+            let domain = &identity.names.domain;
+            let number = domain.bytes().fold(0u64, |sum, byte| sum.wrapping_mul(31) + u64::from(byte));
+            let failures = *Seed::from_number(number).draw(&["lock-out"]).pick(&[0, 5, 10, 10]).unwrap_or(&0);
+            LockOut { failures, window: 900, locked: 900, prolonged: false, strangers: false }
+        }
+        // "Auto block" of DSM 7: ten failures in five minutes block an address until somebody lifts it.
+        Application::Dsm => LockOut {
+            failures: 10,
+            window: 300,
+            locked: 10 * 365 * 86_400,
+            prolonged: false,
+            strangers: true,
+        },
+        _ => LockOut::NONE,
     }
 }
 
@@ -242,6 +284,13 @@ fn application(name: &str) -> Application {
 
 fn default_application(kind: Kind, identity: &Identity, named: &Named) -> Application {
     match kind {
+        _ if identity.os.row.starts_with("synology") => Application::Dsm,
+        // A small computer with a whole distribution is no router.
+        Kind::Lighttpd
+            if ["Raspbian", "Debian", "Ubuntu"].iter().any(|name| identity.os.name.starts_with(name)) =>
+        {
+            Application::LighttpdDefault
+        }
         Kind::Nginx => Application::NginxDefault,
         Kind::Apache => Application::ApacheDefault,
         Kind::Iis => Application::IisDefault,

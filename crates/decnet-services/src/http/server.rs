@@ -6,15 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use decnet_core::service::parse_credentials;
 use decnet_logging::event::{Body, Outcome};
 use sha2::{Digest as _, Sha256};
 
+use super::access::{Access, Accounts, Changes, Sessions, Verdict};
 use super::apps::{self, Answer, Visit};
 use super::exploits;
 use super::integrated::{self, Handshake, Step};
 use super::persona::{Application, Kind, Persona};
 use super::products::Place;
+use super::static_files;
 use crate::connection::{Connection, Stream};
 use crate::host::Host;
 use crate::httpd::{
@@ -32,22 +33,20 @@ const CONNECTION_BYTES: u64 = 34 * 1024 * 1024;
 /// Makes the server of one decky.
 pub(super) fn build(host: &Arc<Host>) -> Result<Box<dyn Server>, BuildError> {
     let persona = Persona::new(host.identity(), &host.persona("http"))?;
-    let accounts = host.persona("http").get("users").and_then(|list| parse_credentials(list).ok());
-    Ok(Box::new(Http {
-        host: Arc::clone(host),
-        ntlm: ntlm::Server::of(host.identity()),
-        accounts: accounts.unwrap_or_default(),
-        persona,
-        tls: OnceLock::new(),
-    }))
+    let access = Access {
+        accounts: Accounts::new(persona.users.clone(), persona.lock_out),
+        sessions: Sessions::default(),
+        changes: Changes::default(),
+    };
+    let ntlm = ntlm::Server::of(host.identity());
+    Ok(Box::new(Http { host: Arc::clone(host), persona, access, ntlm, tls: OnceLock::new() }))
 }
 
 struct Http {
     host: Arc<Host>,
     persona: Persona,
+    access: Access,
     ntlm: ntlm::Server,
-    /// Who is let in by Integrated Windows authentication.
-    accounts: Vec<(String, String)>,
     tls: OnceLock<Endpoint>,
 }
 
@@ -115,11 +114,11 @@ impl Http {
     fn answer(&self, request: &Request, session: &Session, handshake: &Handshake) -> Response {
         let place = self.place();
         let persona = &self.persona;
-        let visit = Visit { request, host: &self.host, persona, session };
+        let visit = Visit { request, host: &self.host, persona, session, access: &self.access };
         // Before the site is asked for anything, so that its methods and its lack of pages stay unseen.
         let mut proven = None;
         if integrated::guards(persona, request) {
-            let step = handshake.step(request, &self.ntlm, &self.host, session, &self.accounts);
+            let step = handshake.step(request, &self.ntlm, &self.host, session, &self.access.accounts);
             match self.identify(step, &visit, &place) {
                 Ok(fields) => proven = Some(fields),
                 Err(mut response) => {
@@ -134,7 +133,9 @@ impl Http {
         if let Some(response) = persona.product.gate(request, page, &place) {
             return response;
         }
-        if let Some(realm) = &persona.basic_realm {
+        if let Some(realm) = &persona.basic_realm
+            && !matches!(visit.basic(), Some(Verdict::In(_)))
+        {
             let delay =
                 if request.field("authorization").is_some() { visit.thinking() } else { Duration::ZERO };
             let mut response = persona.product.error(401, request, &place);
@@ -151,12 +152,22 @@ impl Http {
                 && apps::owa::is_guarded(&request.path)
                 && persona.application == Application::Owa =>
             {
-                apps::owa::inside(&visit)
+                apps::owa::admitted(&visit)
             }
-            _ => apps::answer(persona.application, &visit),
+            _ => match static_files::answer(&visit) {
+                Some(answer) => answer,
+                None => apps::answer(persona.application, &visit),
+            },
         };
         let mut response = match answer {
-            Answer::Document(document) => persona.product.document(request, &document, &place),
+            Answer::Document(document) => {
+                let untyped = document.content_type.is_empty();
+                let mut response = persona.product.document(request, &document, &place);
+                if untyped && response.content_type.as_deref() == Some("") {
+                    response.content_type = None;
+                }
+                response
+            }
             Answer::Page(response) => persona.product.page(request, response),
             Answer::Error(status) => persona.product.error(status, request, &place),
             Answer::Redirect(status, to) => persona.product.redirect(status, request, &to, &place),
@@ -207,11 +218,32 @@ impl Http {
         }
     }
 
+    /// Whether the name and password of HTTP Basic are for the site behind the target to judge.
+    fn judges(&self, request: &Request) -> bool {
+        if self
+            .persona
+            .product
+            .gate(request, apps::is_page(self.persona.application, &request.path), &self.place())
+            .is_some()
+        {
+            return false;
+        }
+        self.persona.basic_realm.is_some()
+            || apps::judges(self.persona.application, self.host.identity(), &request.path)
+    }
+
     /// Credentials in the head, whatever the target.
     fn credentials(&self, request: &Request, session: &Session) {
         for name in ["authorization", "proxy-authorization"] {
             let Some(value) = request.field(name) else { continue };
             let authorization = Authorization::read(&value);
+            // What the site judged was reported with its outcome.
+            if matches!(authorization, Authorization::Basic { .. })
+                && name == "authorization"
+                && self.judges(request)
+            {
+                continue;
+            }
             if let Some(credential) = authorization.credential(&request.method) {
                 session
                     .emit_raw(Body::AuthAttempt { credential, outcome: Outcome::Failed }, value.as_bytes());

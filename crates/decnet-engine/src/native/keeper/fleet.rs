@@ -6,15 +6,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use decnet_core::Plan;
-use decnet_core::plan::Decky;
 use decnet_logging::collector::CollectorConfig;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::super::run_directory::RunDirectory;
 use super::ground::Ground;
+use super::handed::{Handed, gather};
 use super::logs::Logs;
-use super::members::{Member, VIOLATION, Worker, open_all, refused};
+use super::members::{Coming, Member, VIOLATION, Worker, open_all, refused};
 use super::observer::Observations;
 use super::report;
 use super::workers::{Happening, Workers};
@@ -50,8 +50,8 @@ struct Parts {
 /// How the members must change.
 #[derive(Debug, Default)]
 struct Difference {
-    new: Vec<Decky>,
-    changed: Vec<Decky>,
+    new: Vec<Coming>,
+    changed: Vec<Coming>,
     gone: Vec<String>,
     unchanged: Vec<String>,
 }
@@ -111,18 +111,20 @@ impl Fleet {
         tell: &mut dyn FnMut(Progress),
     ) -> Result<Converged, EngineError> {
         let total = plan.deckies.len();
+        // Before anything is changed: what cannot be read must not cost a fleet that runs.
+        let mut files = gather(&plan)?;
         tell(Progress { phase: Phase::Ground, done: 0, total });
         let logged = self.parts.as_ref().map(|parts| parts.logs.config());
         if let Err(error) = self.lay_ground(&plan) {
             self.restore_logs(logged);
             return Err(error);
         }
-        let difference = self.compare(&plan);
+        let difference = self.compare(&plan, &mut files);
         let mut converged = Converged {
             unchanged: difference.unchanged,
             stopped: difference.gone.clone(),
-            started: difference.new.iter().map(|decky| decky.name.clone()).collect(),
-            restarted: difference.changed.iter().map(|decky| decky.name.clone()).collect(),
+            started: difference.new.iter().map(|coming| coming.decky.name.clone()).collect(),
+            restarted: difference.changed.iter().map(|coming| coming.decky.name.clone()).collect(),
         };
         converged.started.sort_unstable();
         // What goes and what changes leaves first: its address may be another's from now on.
@@ -191,19 +193,22 @@ impl Fleet {
         }
     }
 
-    fn compare(&self, plan: &Plan) -> Difference {
+    fn compare(&self, plan: &Plan, files: &mut BTreeMap<String, Vec<Handed>>) -> Difference {
         let mut difference = Difference::default();
         for decky in &plan.deckies {
+            let coming =
+                Coming { decky: decky.clone(), files: files.remove(&decky.name).unwrap_or_default() };
             match self.members.get(&decky.name) {
-                None => difference.new.push(decky.clone()),
+                None => difference.new.push(coming),
                 Some(member)
                     if member.decky == *decky
+                        && member.files == coming.files
                         && member.fleet == plan.fleet
                         && !matches!(member.worker, Worker::Broken { .. }) =>
                 {
                     difference.unchanged.push(decky.name.clone());
                 }
-                Some(_) => difference.changed.push(decky.clone()),
+                Some(_) => difference.changed.push(coming),
             }
         }
         difference.gone = self.members.keys().filter(|name| plan.decky(name).is_none()).cloned().collect();
@@ -211,7 +216,7 @@ impl Fleet {
     }
 
     /// Takes members off the LAN and ends them; returns what they were.
-    fn take_out(&mut self, names: &[String]) -> Vec<Decky> {
+    fn take_out(&mut self, names: &[String]) -> Vec<Coming> {
         let Some(parts) = &mut self.parts else { return Vec::new() };
         let members: Vec<Member> = names.iter().filter_map(|name| self.members.remove(name)).collect();
         if members.is_empty() {
@@ -229,21 +234,21 @@ impl Fleet {
         if let Err(error) = parts.ground.release(&addresses) {
             report::operator(&error.to_string());
         }
-        members.into_iter().map(|member| member.decky).collect()
+        members.into_iter().map(|member| Coming { decky: member.decky, files: member.files }).collect()
     }
 
     /// Starts deckies and puts them on the LAN: all, or none.
     fn bring_in(
         &mut self,
         fleet: &str,
-        deckies: Vec<Decky>,
+        deckies: Vec<Coming>,
         tell: &mut dyn FnMut(Progress),
     ) -> Result<(), EngineError> {
         let total = deckies.len();
         if total == 0 {
             return Ok(());
         }
-        let names: Vec<String> = deckies.iter().map(|decky| decky.name.clone()).collect();
+        let names: Vec<String> = deckies.iter().map(|coming| coming.decky.name.clone()).collect();
         let result = self.start_all(fleet, deckies, total, tell);
         if result.is_err() {
             self.take_out(&names);
@@ -254,13 +259,13 @@ impl Fleet {
     fn start_all(
         &mut self,
         fleet: &str,
-        deckies: Vec<Decky>,
+        deckies: Vec<Coming>,
         total: usize,
         tell: &mut dyn FnMut(Progress),
     ) -> Result<(), EngineError> {
         let Some(parts) = &mut self.parts else { return Err(EngineError::NoInterface) };
         tell(Progress { phase: Phase::Listen, done: 0, total });
-        let mut addresses: Vec<Ipv4Addr> = deckies.iter().map(|decky| decky.address).collect();
+        let mut addresses: Vec<Ipv4Addr> = deckies.iter().map(|coming| coming.decky.address).collect();
         addresses.sort_unstable();
         parts.ground.claim(&addresses)?;
         let mut numbered = Vec::with_capacity(total);

@@ -13,6 +13,7 @@ use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, setsockopt, socket, sockopt,
 };
 
+use super::handed::Handed;
 use crate::error::EngineError;
 
 /// Connections that may wait to be accepted.
@@ -46,12 +47,21 @@ pub(crate) enum Worker {
     Broken { reason: String },
 }
 
+/// A decky and its files, on the way in.
+#[derive(Clone, Debug)]
+pub(crate) struct Coming {
+    pub(crate) decky: Decky,
+    pub(crate) files: Vec<Handed>,
+}
+
 /// A decky of the fleet.
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) fleet: String,
     pub(crate) decky: Decky,
     pub(crate) slots: Vec<Slot>,
+    /// The files that its services show.
+    pub(crate) files: Vec<Handed>,
     pub(crate) worker: Worker,
     /// The user id of its worker.
     pub(crate) user: u32,
@@ -63,7 +73,8 @@ pub(crate) struct Member {
 
 impl Member {
     /// Opens its ports. To be called in the fleet's namespace, where its address is local.
-    pub(crate) fn open(fleet: &str, decky: Decky, user: u32) -> Result<Member, NetError> {
+    pub(crate) fn open(fleet: &str, coming: Coming, user: u32) -> Result<Member, NetError> {
+        let Coming { decky, files } = coming;
         let mut slots = Vec::new();
         for (service, port) in decky.open_ports() {
             let socket = open_socket(decky.address, port).map_err(|error| {
@@ -75,6 +86,7 @@ impl Member {
             fleet: fleet.to_owned(),
             decky,
             slots,
+            files,
             worker: Worker::Broken { reason: "not started yet".to_owned() },
             user,
             restarts: 0,
@@ -143,7 +155,7 @@ fn open_socket(address: Ipv4Addr, port: Port) -> nix::Result<OwnedFd> {
 /// Opens the ports of several deckies, all or none.
 pub(crate) fn open_all(
     fleet: &str,
-    deckies: impl IntoIterator<Item = (Decky, u32)>,
+    deckies: impl IntoIterator<Item = (Coming, u32)>,
 ) -> Result<Vec<Member>, NetError> {
     deckies.into_iter().map(|(decky, user)| Member::open(fleet, decky, user)).collect()
 }

@@ -7,6 +7,7 @@
 pub(crate) mod collector;
 mod fleet;
 mod ground;
+mod handed;
 mod logs;
 mod members;
 mod observer;

@@ -93,10 +93,12 @@ impl Workers {
             decky: member.decky.clone(),
             logs: services,
             sockets: member.slots.iter().map(|slot| (slot.service.clone(), slot.port)).collect(),
+            files: member.files.iter().map(|file| (file.service.clone(), file.key.clone())).collect(),
         }));
         let mut descriptors: Vec<BorrowedFd<'_>> = vec![self.theirs.as_fd()];
         descriptors.extend(log_sockets.iter().map(AsFd::as_fd));
         descriptors.extend(member.slots.iter().map(|slot| slot.socket.as_fd()));
+        descriptors.extend(member.files.iter().map(|file| file.content.descriptor.as_fd()));
         let Some(zygote) = &self.zygote else {
             return Err(failed(std::io::Error::other("there is no zygote")));
         };

@@ -8,6 +8,7 @@ const NGINX_FEDORA: &str = include_str!("../pages/nginx_red_hat.html");
 const APACHE_DEBIAN: &str = include_str!("../pages/apache_debian.html");
 const APACHE_RED_HAT: &str = include_str!("../pages/apache_red_hat.html");
 const APACHE_PLAIN: &str = "<html><body><h1>It works!</h1></body></html>\n";
+const LIGHTTPD: &str = include_str!("../pages/lighttpd.html");
 const IIS: &str = include_str!("../pages/iis.html");
 
 /// The file's date is the package's, somewhat before the system's installation.
@@ -79,42 +80,21 @@ pub(super) fn apache(visit: &Visit<'_>) -> Answer {
     }
 }
 
+/// What Debian's package of lighttpd puts up.
+pub(super) fn lighttpd(visit: &Visit<'_>) -> Answer {
+    match visit.path() {
+        "/" | "/index.lighttpd.html" => packaged(visit, "text/html", LIGHTTPD.to_owned()),
+        _ => Answer::Error(404),
+    }
+}
+
 pub(super) fn iis(visit: &Visit<'_>) -> Answer {
     let title =
         if visit.identity().os.name.contains("Server") { "IIS Windows Server" } else { "IIS Windows" };
     match visit.path().to_ascii_lowercase().as_str() {
         "/" | "/iisstart.htm" => packaged(visit, "text/html", fill(IIS, &[("title", title)])),
-        "/iisstart.png" => match picture() {
-            Some(picture) => packaged(visit, "image/png", picture),
-            None => Answer::Error(404),
-        },
+        "/iisstart.png" => packaged(visit, "image/png", super::picture::flat(960, 600, [0x00, 0x72, 0xc6])),
         "/aspnet_client/" => Answer::Error(403),
         _ => Answer::Error(404),
     }
-}
-
-/// The picture on the page of IIS: a plain blue field of its size (PNG, one byte per pixel, one colour).
-fn picture() -> Option<Vec<u8>> {
-    use std::io::Write as _;
-    let (width, height) = (960u32, 600u32);
-    let mut out = b"\x89PNG\r\n\x1a\n".to_vec();
-    let mut chunk = |kind: &[u8; 4], data: &[u8]| {
-        out.extend_from_slice(&(data.len() as u32).to_be_bytes());
-        let mut sum = flate2::Crc::new();
-        sum.update(kind);
-        sum.update(data);
-        out.extend_from_slice(kind);
-        out.extend_from_slice(data);
-        out.extend_from_slice(&sum.sum().to_be_bytes());
-    };
-    let mut header = [width.to_be_bytes(), height.to_be_bytes()].concat();
-    header.extend_from_slice(&[8, 3, 0, 0, 0]);
-    chunk(b"IHDR", &header);
-    chunk(b"PLTE", &[0x00, 0x72, 0xc6]);
-    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
-    // Every row begins with its filter: none.
-    encoder.write_all(&vec![0; (width as usize + 1) * height as usize]).ok()?;
-    chunk(b"IDAT", &encoder.finish().ok()?);
-    chunk(b"IEND", &[]);
-    Some(out)
 }

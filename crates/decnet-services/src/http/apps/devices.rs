@@ -2,7 +2,9 @@
 
 use decnet_core::identity::OsFamily;
 
+use super::device_settings as settings;
 use super::{Answer, HEX, Visit, fill};
+use crate::http::access::Verdict;
 use crate::httpd::Response;
 
 const PRINTER: &str = include_str!("../pages/printer.html");
@@ -38,6 +40,9 @@ pub(super) fn printer(visit: &Visit<'_>) -> Answer {
     let brother = visit.identity().hardware.vendor.starts_with("Brother");
     let home = if brother { "/general/status.html" } else { "/hp/device/DeviceStatus/Index" };
     let path = visit.path();
+    if let Some(answer) = settings::printer(visit, home) {
+        return answer;
+    }
     let toner = {
         let mut draw = visit.identity().draw(&["http", "toner"]);
         let life = draw.between(1200, 6000) as i64;
@@ -57,7 +62,9 @@ pub(super) fn printer(visit: &Visit<'_>) -> Answer {
             })
             .map(|part| part.value.clone());
         if let Some(password) = password {
-            visit.refuse(b"admin", &password);
+            if let Verdict::In(user) = visit.log_in_by_password(&password) {
+                return settings::printer_welcome(visit, &user, home);
+            }
             notice = "<p class=\"error\">The password is incorrect.</p>".to_owned();
             delay = Some(visit.thinking());
         }
@@ -110,6 +117,9 @@ pub(super) fn router(visit: &Visit<'_>) -> Answer {
         // IOS asks for the privileged password before it says anything.
         let body = "<HTML><HEAD><TITLE>Authorization Required</TITLE></HEAD><BODY><H1>Authorization Required</H1>Browser not authentication-capable or authentication failed.</BODY></HTML>\r\n\r\n";
         let tried = visit.request.field("authorization").is_some();
+        if let Some(Verdict::In(user)) = visit.basic() {
+            return cisco(visit, &user);
+        }
         return Answer::Page(
             Response::new(401, "text/html", body)
                 .with("WWW-Authenticate", "Basic realm=\"level_15_access\"")
@@ -118,6 +128,9 @@ pub(super) fn router(visit: &Visit<'_>) -> Answer {
         );
     }
     let path = visit.path();
+    if let Some(answer) = settings::router(visit, &uptime(visit)) {
+        return answer;
+    }
     let mut notice = String::new();
     let mut delay = visit.working();
     if visit.request.method == "POST" {
@@ -126,7 +139,12 @@ pub(super) fn router(visit: &Visit<'_>) -> Answer {
         let name = get(&["luci_username", "username", "user", "login"]);
         let password = get(&["luci_password", "password", "passwd", "pass", "psd"]);
         if name.is_some() || password.is_some() {
-            visit.refuse(&name.unwrap_or_default(), &password.unwrap_or_default());
+            let verdict = visit.log_in(&name.unwrap_or_default(), &password.unwrap_or_default());
+            if let Verdict::In(user) = verdict
+                && path.starts_with("/cgi-bin/luci")
+            {
+                return settings::router_welcome(visit, &user);
+            }
             notice = "<div class=\"alert-message warning\"><p>Invalid username and/or password! Please try again.</p></div>".to_owned();
             delay = visit.thinking();
         }
@@ -164,4 +182,37 @@ pub(super) fn router(visit: &Visit<'_>) -> Answer {
         }
         _ => Answer::Error(404),
     }
+}
+
+/// The pages of IOS for somebody with the privileged password: commands by address, as `/level/15/exec/-/`
+/// takes them.
+fn cisco(visit: &Visit<'_>, user: &str) -> Answer {
+    use decnet_logging::event::{Body, Outcome};
+    let host = &visit.identity().names.hostname;
+    let line = visit.path().strip_prefix("/level/15/").map(|rest| {
+        let words: Vec<&str> = rest.split('/').filter(|word| !word.is_empty() && *word != "CR").collect();
+        words.join(" ").replacen("exec -", "", 1).trim().to_owned()
+    });
+    let output = match line.filter(|line| !line.is_empty() && line != "exec") {
+        None => {
+            let privilege = "level 15".to_owned();
+            visit.session.emit(Body::SessionStarted { username: user.to_owned(), privilege });
+            "<A HREF=/level/15/exec/->Exec</A> - execute commands\n<A HREF=/level/15/configure/->Configure</A> - change the configuration\n".to_owned()
+        }
+        Some(line) => {
+            let version = line.starts_with("show version");
+            visit.command("exec", &line, if version { Outcome::Accepted } else { Outcome::Failed });
+            let os = &visit.identity().os;
+            if version {
+                format!("{}\n\n{host} uptime is {}\n", os.name, uptime(visit))
+            } else {
+                "% Invalid input detected.\n".to_owned()
+            }
+        }
+    };
+    let body = format!(
+        "<HTML><HEAD><TITLE>{host} Home Page</TITLE></HEAD>\n<BODY BGCOLOR=#FFFFFF><H1>Cisco Systems</H1><H2>Accessing Cisco {} \"{host}\"</H2>\n<PRE>{output}</PRE></BODY></HTML>\r\n",
+        crate::http::products::escape(&visit.identity().hardware.model)
+    );
+    Answer::Page(Response::new(200, "text/html", body).after(visit.working()))
 }

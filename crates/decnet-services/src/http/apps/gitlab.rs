@@ -1,13 +1,16 @@
 //! GitLab: the sign-in page and what its API says to strangers.
 
+use super::gitlab_inside as inside;
 use super::{ALPHANUMERIC, Answer, HEX, Visit, fill};
+use crate::http::access::Verdict;
 use crate::httpd::Response;
 
+const RELEASES: &[&str] = &["16.7.7", "16.11.6", "17.3.7", "17.5.5", "17.7.3"];
 const LOGIN: &str = include_str!("../pages/gitlab.html");
 const ROBOTS: &str = "User-agent: *\nDisallow: /autocomplete/users\nDisallow: /autocomplete/projects\nDisallow: /search\nDisallow: /admin\nDisallow: /profile\nDisallow: /dashboard\nDisallow: /users\nDisallow: /api/v*\nDisallow: /help\n";
 
 /// Rails adds these to everything.
-fn rails(visit: &Visit<'_>, response: Response) -> Response {
+pub(super) fn rails(visit: &Visit<'_>, response: Response) -> Response {
     let id = visit.host.entropy.text(&ALPHANUMERIC.to_ascii_uppercase()[..26], 26);
     response
         .with("Cache-Control", "max-age=0, private, must-revalidate")
@@ -24,29 +27,30 @@ fn rails(visit: &Visit<'_>, response: Response) -> Response {
         .after(visit.working())
 }
 
-fn json(visit: &Visit<'_>, status: u16, body: &str) -> Answer {
+pub(super) fn json(visit: &Visit<'_>, status: u16, body: &str) -> Answer {
     Answer::Page(rails(visit, Response::new(status, "application/json", body)))
 }
 
 pub(super) fn answer(visit: &Visit<'_>) -> Answer {
     let path = visit.path();
+    if let Some((user, token)) = inside::visitor(visit) {
+        let version = visit.version(RELEASES);
+        let there =
+            inside::api(visit, &user, &version).or_else(|| inside::page(visit, &user, &token, &version));
+        if let Some(answer) = there {
+            return answer;
+        }
+    }
+    if path == "/oauth/token"
+        && let Some(answer) = inside::token(visit)
+    {
+        return answer;
+    }
     match path {
         "/users/sign_in" => sign_in(visit),
         "/-/health" => Answer::Page(Response::new(404, "text/plain", "")),
         "/robots.txt" => visit.file("robots", "text/plain", ROBOTS),
         "/api/v4/version" | "/api/v4/metadata" | "/api/v4/user" | "/api/v4/users" => {
-            let token = visit.request.field("private-token");
-            if let Some(token) = token {
-                let credential = decnet_logging::event::Credential {
-                    method: "private-token".to_owned(),
-                    token: Some(token),
-                    ..Default::default()
-                };
-                visit.session.emit(decnet_logging::event::Body::AuthAttempt {
-                    credential,
-                    outcome: decnet_logging::event::Outcome::Failed,
-                });
-            }
             json(visit, 401, "{\"message\":\"401 Unauthorized\"}")
         }
         "/api/v4/projects" => json(visit, 200, "[]"),
@@ -78,7 +82,10 @@ fn sign_in(visit: &Visit<'_>) -> Answer {
         let form = visit.form();
         let name = form.bytes("user[login]").unwrap_or_default();
         let password = form.bytes("user[password]").unwrap_or_default();
-        visit.refuse(name, password);
+        // A locked account has the text of a wrong password: GitLab sets Devise to be paranoid.
+        if let Verdict::In(user) = visit.log_in(name, password) {
+            return inside::welcome(visit, &user);
+        }
         delay = visit.thinking();
         notice = "<div class=\"flash-container\"><div class=\"gl-alert gl-alert-danger\" data-testid=\"alert-danger\"><div class=\"gl-alert-body\">Invalid login or password.</div></div></div>";
         status = 422;

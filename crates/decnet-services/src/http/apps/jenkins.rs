@@ -1,12 +1,14 @@
 //! Jenkins LTS behind the host's web server: nothing is shown before a login.
 
+use super::jenkins_inside as inside;
 use super::{ALPHANUMERIC, Answer, HEX, Visit, fill};
+use crate::http::access::Verdict;
 use crate::httpd::Response;
 
-const RELEASES: &[&str] = &["2.401.3", "2.414.3", "2.426.3", "2.440.3", "2.462.3", "2.479.2"];
+pub(super) const RELEASES: &[&str] = &["2.401.3", "2.414.3", "2.426.3", "2.440.3", "2.462.3", "2.479.2"];
 const LOGIN: &str = include_str!("../pages/jenkins.html");
 
-fn marked(visit: &Visit<'_>, response: Response) -> Response {
+pub(super) fn marked(visit: &Visit<'_>, response: Response) -> Response {
     let version = visit.version(RELEASES);
     let instance = visit.stable("jenkins session", HEX, 8);
     response
@@ -20,15 +22,39 @@ fn with_session(visit: &Visit<'_>, response: Response) -> Response {
     if visit.request.field("cookie").is_some_and(|cookies| cookies.contains("JSESSIONID.")) {
         return response;
     }
-    let name = visit.stable("jenkins cookie", HEX, 8);
-    let value = visit.host.entropy.text(&ALPHANUMERIC.to_ascii_lowercase()[26..], 26);
+    let (name, value) = (inside::cookie_name(visit), new_session(visit));
     response
-        .with("Set-Cookie", format!("JSESSIONID.{name}=node0{value}.node0; Path=/; HttpOnly"))
+        .with("Set-Cookie", format!("{name}={value}; Path=/; HttpOnly"))
         .with("Expires", "Thu, 01 Jan 1970 00:00:00 GMT")
+}
+
+/// A session's id as Jetty makes it.
+fn new_session(visit: &Visit<'_>) -> String {
+    format!("node0{}.node0", visit.host.entropy.text(&ALPHANUMERIC.to_ascii_lowercase()[26..], 26))
 }
 
 pub(super) fn answer(visit: &Visit<'_>) -> Answer {
     let path = visit.path();
+    if judges(path) {
+        match visit.basic() {
+            Some(Verdict::In(user)) => {
+                let token = new_session(visit);
+                visit.open(&token, &user, "administrator");
+                return inside::answer(visit, &user, &token, false);
+            }
+            Some(_) => {
+                let body = "<html><head><title>Error 401 Unauthorized</title></head>\n<body><h2>HTTP ERROR 401 Unauthorized</h2>\n</body>\n</html>\n";
+                let response = Response::new(401, "text/html;charset=iso-8859-1", body)
+                    .with("WWW-Authenticate", "Basic realm=\"Jenkins\"")
+                    .after(visit.thinking());
+                return Answer::Page(marked(visit, response));
+            }
+            None => {}
+        }
+    }
+    if let Some((user, token)) = inside::visitor(visit) {
+        return inside::answer(visit, &user, &token, true);
+    }
     match path {
         "/login" | "/loginError" => {
             let failed = path == "/loginError";
@@ -56,7 +82,17 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
         "/j_spring_security_check" | "/j_acegi_security_check" => {
             let form = visit.form();
             let name = form.bytes("j_username").unwrap_or_default();
-            visit.refuse(name, form.bytes("j_password").unwrap_or_default());
+            if let Verdict::In(user) = visit.log_in(name, form.bytes("j_password").unwrap_or_default()) {
+                let token = new_session(visit);
+                visit.open(&token, &user, "administrator");
+                let from = form.text("from").filter(|from| from.starts_with('/') && !from.starts_with("//"));
+                let response = Response::bare(302)
+                    .with("Set-Cookie", format!("{}={token}; Path=/; HttpOnly", inside::cookie_name(visit)))
+                    .with("Expires", "Thu, 01 Jan 1970 00:00:00 GMT")
+                    .with("Location", format!("{}{}", visit.origin(), from.as_deref().unwrap_or("/")))
+                    .after(visit.thinking());
+                return Answer::Page(marked(visit, response));
+            }
             let response = Response::bare(302)
                 .with("Location", format!("{}/loginError", visit.origin()))
                 .after(visit.thinking());
@@ -94,4 +130,9 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
             Answer::Page(marked(visit, with_session(visit, response)))
         }
     }
+}
+
+/// Whether HTTP Basic is judged at that path: everywhere but where the login itself is.
+pub(super) fn judges(path: &str) -> bool {
+    !["/login", "/loginError", "/j_spring_security_check", "/robots.txt"].contains(&path)
 }

@@ -1,24 +1,35 @@
 //! The sites: what is at which path, the login forms and what they answer. Pages are templates of our own
 //! (`../pages/`), filled from the identity.
 
+mod archive;
 mod defaults;
+mod device_settings;
 mod devices;
+mod dsm;
 mod gitlab;
+mod gitlab_inside;
 mod jenkins;
+mod jenkins_inside;
 pub(super) mod owa;
+mod owa_inside;
 mod phpmyadmin;
+mod phpmyadmin_main;
+mod picture;
 mod tomcat;
+mod tomcat_manager;
 mod wordpress;
+mod wordpress_admin;
 
 use std::time::Duration;
 
-use decnet_core::identity::Identity;
+use decnet_core::identity::{Identity, OsFamily};
 use decnet_logging::event::{Body, Credential, Outcome};
 
+use super::access::{Access, Verdict};
 use super::persona::{Application, Persona};
 use super::products::escape;
 use crate::host::Host;
-use crate::httpd::{Document, Form, Request, Response};
+use crate::httpd::{Authorization, Document, Form, Request, Response};
 use crate::session::Session;
 
 /// What is at a path.
@@ -39,6 +50,7 @@ pub(super) struct Visit<'a> {
     pub(super) host: &'a Host,
     pub(super) persona: &'a Persona,
     pub(super) session: &'a Session,
+    pub(super) access: &'a Access,
 }
 
 impl Visit<'_> {
@@ -66,14 +78,89 @@ impl Visit<'_> {
         Form::read(&self.request.field("content-type").unwrap_or_default(), &self.request.body)
     }
 
-    /// A login that the application refuses.
-    pub(super) fn refuse(&self, username: &[u8], password: &[u8]) {
-        // A look at the form's address is no attempt.
+    /// Now, seconds since 1970, by the decky's clock.
+    pub(super) fn now(&self) -> i64 {
+        self.host.clock.seconds()
+    }
+
+    /// Judges a login by a form and reports it. A look at the form's address is no attempt.
+    pub(super) fn log_in(&self, username: &[u8], password: &[u8]) -> Verdict {
+        self.log_in_as(username, username, password)
+    }
+
+    /// The same for a name that means another: `DOMAIN\name`.
+    fn log_in_as(&self, username: &[u8], meant: &[u8], password: &[u8]) -> Verdict {
         if self.request.method != "POST" || (username.is_empty() && password.is_empty()) {
-            return;
+            return Verdict::Wrong;
         }
-        let credential = Credential::password("form", username, password);
-        self.session.emit_raw(Body::AuthAttempt { credential, outcome: Outcome::Failed }, &self.request.body);
+        let verdict = self.access.accounts.judge(meant, password, self.now());
+        self.told(Credential::password("form", username, password), &verdict);
+        verdict
+    }
+
+    /// Judges a form that asks for a password alone.
+    fn log_in_by_password(&self, password: &[u8]) -> Verdict {
+        let verdict = self.access.accounts.judge_password(password, self.now());
+        // Such a form is the one administrator's.
+        self.told(Credential::password("form", b"admin", password), &verdict);
+        verdict
+    }
+
+    /// Judges the name and password of HTTP Basic, where there are any, and reports them.
+    pub(super) fn basic(&self) -> Option<Verdict> {
+        self.basic_as(<[u8]>::to_vec)
+    }
+
+    /// The same for names that may mean others.
+    fn basic_as(&self, meant: impl Fn(&[u8]) -> Vec<u8>) -> Option<Verdict> {
+        let value = self.request.field("authorization")?;
+        let Authorization::Basic { username, password } = Authorization::read(&value) else { return None };
+        let verdict = self.access.accounts.judge(&meant(&username), &password, self.now());
+        self.told(Credential::password("basic", &username, &password), &verdict);
+        Some(verdict)
+    }
+
+    fn told(&self, credential: Credential, verdict: &Verdict) {
+        let outcome = if matches!(verdict, Verdict::In(_)) { Outcome::Accepted } else { Outcome::Failed };
+        let raw = if credential.method == "form" { &self.request.body } else { &self.request.raw };
+        self.session.emit_raw(Body::AuthAttempt { credential, outcome }, raw);
+    }
+
+    /// Remembers a login under the secret of its cookie, and reports that somebody is in.
+    fn open(&self, token: &str, user: &str, privilege: &str) {
+        self.access.sessions.open(token, user, self.now());
+        let (username, privilege) = (user.to_owned(), privilege.to_owned());
+        self.session.emit(Body::SessionStarted { username, privilege });
+    }
+
+    /// Who has that secret, unless they were idle for so many seconds.
+    fn user_of(&self, token: &str, idle: i64) -> Option<String> {
+        self.access.sessions.user(token, self.now(), idle)
+    }
+
+    /// Keeps what the intruder changed, and reports it.
+    fn change(&self, object: &str, value: &str) {
+        let old = self.access.changes.set(object, value);
+        self.session.emit(Body::StateChanged { object: object.to_owned(), old, new: value.to_owned() });
+    }
+
+    /// Takes something away that the intruder left, and reports it.
+    fn take_away(&self, object: &str) {
+        let old = self.access.changes.remove(object);
+        self.session.emit(Body::StateChanged { object: object.to_owned(), old, new: String::new() });
+    }
+
+    /// What the intruder made of a value, or what it was.
+    fn setting(&self, object: &str, otherwise: &str) -> String {
+        self.access.changes.get(object).unwrap_or_else(|| otherwise.to_owned())
+    }
+
+    /// Reports a line that the intruder had carried out.
+    fn command(&self, command: &str, line: &str, outcome: Outcome) {
+        self.session.emit_raw(
+            Body::Command { command: command.to_owned(), line: line.to_owned(), outcome },
+            line.as_bytes(),
+        );
     }
 
     /// How long the application takes for a login: a base of its own machine and a jitter per attempt.
@@ -121,6 +208,8 @@ impl Visit<'_> {
         })
     }
 }
+
+pub(super) use wordpress::iso;
 
 pub(super) const HEX: &str = "0123456789abcdef";
 pub(super) const ALPHANUMERIC: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -173,11 +262,24 @@ pub(super) fn is_page(application: Application, path: &str) -> bool {
         | Application::Tomcat
         | Application::Owa
         | Application::Printer
-        | Application::Router => true,
+        | Application::Router
+        | Application::Dsm => true,
         Application::ApacheDefault
         | Application::NginxDefault
         | Application::IisDefault
+        | Application::LighttpdDefault
         | Application::Empty => false,
+    }
+}
+
+/// Whether the application judges HTTP Basic at that path.
+pub(super) fn judges(application: Application, identity: &Identity, path: &str) -> bool {
+    match application {
+        Application::Tomcat => tomcat::realm(path).is_some(),
+        Application::Jenkins => jenkins::judges(path),
+        Application::Router => identity.os.family == OsFamily::Cisco,
+        Application::Owa => owa::judges(path),
+        _ => false,
     }
 }
 
@@ -195,6 +297,8 @@ pub(super) fn answer(application: Application, visit: &Visit<'_>) -> Answer {
         Application::ApacheDefault => defaults::apache(visit),
         Application::NginxDefault => defaults::nginx(visit),
         Application::IisDefault => defaults::iis(visit),
+        Application::LighttpdDefault => defaults::lighttpd(visit),
+        Application::Dsm => dsm::answer(visit),
         Application::Empty => Answer::Error(404),
     }
 }

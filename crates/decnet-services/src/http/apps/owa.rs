@@ -1,6 +1,8 @@
 //! Outlook on the web of Exchange 2016 and 2019.
 
+use super::owa_inside as inside;
 use super::{Answer, HEX, Visit, fill};
+use crate::http::access::Verdict;
 use crate::httpd::Response;
 
 /// Builds as `X-OWA-Version` shows them.
@@ -8,7 +10,7 @@ const RELEASES: &[&str] =
     &["15.1.2507.35", "15.1.2507.39", "15.2.1118.40", "15.2.1258.28", "15.2.1544.11", "15.2.1544.14"];
 const LOGIN: &str = include_str!("../pages/owa.html");
 
-fn marked(visit: &Visit<'_>, response: Response) -> Response {
+pub(super) fn marked(visit: &Visit<'_>, response: Response) -> Response {
     let raw: String = visit.host.entropy.text(HEX, 32);
     let id = format!("{}-{}-{}-{}-{}", &raw[..8], &raw[8..12], &raw[12..16], &raw[16..20], &raw[20..]);
     let response = response.with("request-id", id);
@@ -33,6 +35,11 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
     let path = visit.path().to_ascii_lowercase();
     let origin = visit.origin();
     let version = visit.version(RELEASES);
+    if let Some((user, token)) = inside::visitor(visit)
+        && let Some(answer) = inside::page(visit, &user, &token, &path, &version)
+    {
+        return answer;
+    }
     match path.as_str() {
         "/" => redirect(visit, &format!("{origin}/owa/")),
         "/owa" => Answer::Redirect(301, format!("{origin}/owa/")),
@@ -74,7 +81,22 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
         "/owa/auth.owa" => {
             let form = visit.form();
             let name = form.bytes("username").unwrap_or_default();
-            visit.refuse(name, form.bytes("password").unwrap_or_default());
+            let verdict = visit.log_in_as(
+                name,
+                &inside::account(visit, name),
+                form.bytes("password").unwrap_or_default(),
+            );
+            if let Verdict::In(user) = verdict {
+                let to = form.text("destination").filter(|to| to.starts_with(&format!("{origin}/")));
+                let to = to.unwrap_or_else(|| format!("{origin}/owa/"));
+                return match redirect(visit, &to) {
+                    Answer::Page(response) => {
+                        let response = inside::cookies(visit, &user, response.with("X-OWA-Version", version));
+                        Answer::Page(response.after(visit.thinking()))
+                    }
+                    other => other,
+                };
+            }
             let to = format!(
                 "{origin}/owa/auth/logon.aspx?url={}%2fowa%2f&reason=2",
                 origin.replace(':', "%3a").replace('/', "%2f")
@@ -96,6 +118,21 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
             Answer::Page(marked(visit, Response::new(400, "text/html", "").after(visit.working())))
         }
         _ if is_guarded(&path) => {
+            let tried =
+                if judges(&path) { visit.basic_as(|name| inside::account(visit, name)) } else { None };
+            if let Some(Verdict::In(_)) = tried {
+                // ActiveSync says what it speaks; autodiscovery misses its question.
+                let (status, kind) =
+                    if path.starts_with("/auto") { (400, "text/html") } else { (200, "text/plain") };
+                let server = version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+                return Answer::Page(marked(
+                    visit,
+                    Response::new(status, kind, "")
+                        .with("MS-Server-ActiveSync", server)
+                        .with("MS-ASProtocolVersions", "2.0,2.1,2.5,12.0,12.1,14.0,14.1,16.0,16.1")
+                        .after(visit.thinking()),
+                ));
+            }
             let response =
                 Response::bare(401).with("WWW-Authenticate", "Negotiate").with("WWW-Authenticate", "NTLM");
             let response = if path.starts_with("/microsoft-server") || path.starts_with("/autodiscover") {
@@ -132,7 +169,7 @@ pub(in super::super) fn challenge(visit: &Visit<'_>) -> Response {
 }
 
 /// What is there for somebody who said who he is.
-pub(in super::super) fn inside(visit: &Visit<'_>) -> Answer {
+pub(in super::super) fn admitted(visit: &Visit<'_>) -> Answer {
     let path = visit.path().to_ascii_lowercase();
     let page = |status, kind: &'static str, body: String| {
         Answer::Page(marked(visit, Response::new(status, kind, body).after(visit.working())))
@@ -178,4 +215,10 @@ pub(in super::super) fn inside(visit: &Visit<'_>) -> Answer {
         _ if path.starts_with("/powershell") || path.starts_with("/mapi") => Answer::Error(403),
         _ => Answer::Error(404),
     }
+}
+
+/// Whether HTTP Basic is judged at that path.
+pub(super) fn judges(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    path.starts_with("/autodiscover") || path.starts_with("/microsoft-server-activesync")
 }

@@ -1,6 +1,8 @@
 //! phpMyAdmin 4.9 and 5.x, at `/phpmyadmin/` as distributions install it; the rest is the server's page.
 
+use super::phpmyadmin_main as main;
 use super::{ALPHANUMERIC, Answer, HEX, Visit, fill, html, server_default};
+use crate::http::access::Verdict;
 use crate::http::products::escape;
 
 const RELEASES: &[&str] = &["5.2.1", "5.2.2", "5.1.3", "4.9.5"];
@@ -38,7 +40,12 @@ fn login(visit: &Visit<'_>) -> Answer {
         let password = form.bytes("pma_password").unwrap_or_default();
         username = String::from_utf8_lossy(name).into_owned();
         if !name.is_empty() {
-            visit.refuse(name, password);
+            // AllowNoPassword is off: an account without a password is nobody's here.
+            if let Verdict::In(user) = visit.log_in(name, password)
+                && !password.is_empty()
+            {
+                return main::welcome(visit, &user);
+            }
             delay = visit.thinking();
             let using = if password.is_empty() { "NO" } else { "YES" };
             let shown = escape(&username);
@@ -51,17 +58,15 @@ fn login(visit: &Visit<'_>) -> Answer {
             };
         }
     }
-    let body = fill(
-        LOGIN,
-        &[
-            ("version", &version),
-            ("host", visit.request.host.as_deref().unwrap_or(&visit.identity().names.fqdn)),
-            ("token", &token),
-            ("session", &session),
-            ("username", &username),
-            ("error", &error),
-        ],
-    );
+    let inside = main::visitor(visit);
+    let body =
+        match inside.as_ref().filter(|_| visit.request.query_value("route").as_deref() != Some("/logout")) {
+            Some((user, _)) => main::page(visit, user, &version),
+            None => login_page(visit, &version, &token, &session, &username, &error),
+        };
+    if let (Some((_, token)), Some("/logout")) = (&inside, visit.request.query_value("route").as_deref()) {
+        visit.access.sessions.close(token);
+    }
     let secure = if visit.request.secure { "; secure" } else { "" };
     Answer::Page(
         html(visit, 200, body)
@@ -81,5 +86,26 @@ fn login(visit: &Visit<'_>) -> Answer {
             .with("X-Robots-Tag", "noindex, nofollow")
             .with("Pragma", "no-cache")
             .after(delay),
+    )
+}
+
+fn login_page(
+    visit: &Visit<'_>,
+    version: &str,
+    token: &str,
+    session: &str,
+    username: &str,
+    error: &str,
+) -> String {
+    fill(
+        LOGIN,
+        &[
+            ("version", version),
+            ("host", visit.request.host.as_deref().unwrap_or(&visit.identity().names.fqdn)),
+            ("token", token),
+            ("session", session),
+            ("username", username),
+            ("error", error),
+        ],
     )
 }

@@ -1,13 +1,14 @@
 //! Apache Tomcat 9 and 10 behind the host's web server.
 
-use super::{Answer, HEX, Visit, fill};
+use super::tomcat_manager as manager;
+use super::{Answer, Visit, fill};
 use crate::http::products::escape;
 use crate::httpd::Response;
 
-const RELEASES: &[&str] = &["9.0.70", "9.0.83", "9.0.95", "10.1.18", "10.1.30"];
+pub(super) const RELEASES: &[&str] = &["9.0.70", "9.0.83", "9.0.95", "10.1.18", "10.1.30"];
 const HOME: &str = include_str!("../pages/tomcat.html");
 
-fn own(visit: &Visit<'_>, status: u16, text: &str, description: &str) -> Response {
+pub(super) fn own(visit: &Visit<'_>, status: u16, text: &str, description: &str) -> Response {
     let reason = crate::httpd::response::reason(status);
     let message =
         if text.is_empty() { String::new() } else { format!("<p><b>Message</b> {}</p>", escape(text)) };
@@ -20,37 +21,36 @@ fn own(visit: &Visit<'_>, status: u16, text: &str, description: &str) -> Respons
         .after(visit.working())
 }
 
+/// The context and the realm of a path that asks for a name and a password.
+pub(super) fn realm(path: &str) -> Option<(&'static str, &'static str)> {
+    [("/manager", "Tomcat Manager Application"), ("/host-manager", "Tomcat Host Manager Application")]
+        .into_iter()
+        .find(|(root, _)| {
+            path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ';']))
+        })
+        // The context's own root sends on before it asks.
+        .filter(|(root, _)| path.trim_end_matches('/') != *root)
+}
+
 pub(super) fn answer(visit: &Visit<'_>) -> Answer {
     let path = visit.path();
-    let manager = ["/manager", "/host-manager"]
-        .iter()
-        .find(|root| path.strip_prefix(*root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
-    if let Some(root) = manager {
-        let realm = if *root == "/manager" {
-            "Tomcat Manager Application"
-        } else {
-            "Tomcat Host Manager Application"
-        };
-        if path == *root || path == format!("{root}/") {
-            return Answer::Page(Response::bare(302).with("Location", format!("{root}/html")));
-        }
-        let tried = visit.request.field("authorization").is_some();
-        let text = "<p>You are not authorized to view this page. If you have not changed any configuration files, please examine the file <tt>conf/tomcat-users.xml</tt> in your installation. That file must contain the credentials to let you use this webapp.</p>";
-        let body = format!(
-            "<!DOCTYPE html PUBLIC \"-//W3C//DTD HTML 4.01 Transitional//EN\" \"http://www.w3.org/TR/html4/strict.dtd\">\n<html>\n <head>\n  <title>401 Unauthorized</title>\n </head>\n <body>\n   <h1>401 Unauthorized</h1>\n   {text}\n </body>\n</html>\n"
-        );
-        let nonce = visit.host.entropy.text(&HEX.to_ascii_uppercase(), 32);
-        let mut response = Response::new(401, "text/html;charset=ISO-8859-1", body)
-            .with("Cache-Control", "private")
-            .with("WWW-Authenticate", format!("Basic realm=\"{realm}\""))
-            .with("Set-Cookie", format!("JSESSIONID={nonce}; Path={root}; HttpOnly"))
-            .after(if tried { visit.thinking() } else { visit.working() });
-        if tried {
-            response.remove("set-cookie");
-        }
-        return Answer::Page(response);
+    // A session's id may stand in the path.
+    let path = path.split(';').next().unwrap_or_default();
+    if let Some((root, realm)) = realm(path) {
+        return manager::answer(visit, path, root, realm);
+    }
+    if let Some(answer) = manager::deployed(visit, path) {
+        return answer;
     }
     match path {
+        "/manager" | "/host-manager" => Answer::Page(Response::bare(302).with("Location", format!("{path}/"))),
+        "/manager/" | "/host-manager/" => Answer::Page(
+            Response::new(302, "text/html", Vec::new())
+                .with("X-Frame-Options", "DENY")
+                .with("X-Content-Type-Options", "nosniff")
+                .with("Location", format!("{path}html"))
+                .after(visit.working()),
+        ),
         "/" | "/index.jsp" => {
             let body = fill(HOME, &[("version", &visit.version(RELEASES))]);
             Answer::Page(Response::new(200, "text/html;charset=UTF-8", body).after(visit.working()))

@@ -1,10 +1,14 @@
 //! WordPress 6.
 
+use super::wordpress_admin as admin;
 use super::{ALPHANUMERIC, Answer, HEX, Visit, fill, html};
+use crate::http::access::Verdict;
 use crate::http::products::escape;
 use crate::httpd::Response;
 
 const RELEASES: &[&str] = &["6.4.5", "6.5.5", "6.6.2", "6.7.1", "6.7.2", "6.8.1"];
+/// What stands in for the site's icon.
+const LOGO: &str = "/wp-includes/images/w-logo-blue-white-bg.png";
 const HOME: &str = include_str!("../pages/wordpress_home.html");
 const LOGIN: &str = include_str!("../pages/wordpress_login.html");
 const README: &str = include_str!("../pages/wordpress_readme.html");
@@ -24,20 +28,24 @@ const SUBJECTS: &[&str] = &[
 const AUTHORS: &[&str] =
     &["webmaster", "editor", "redaktion", "office", "wpadmin", "sysop", "content", "marketing"];
 
-struct Post {
-    id: u64,
-    title: String,
+pub(super) struct Post {
+    pub(super) id: u64,
+    pub(super) title: String,
     slug: String,
     /// Seconds since 1970.
     date: i64,
 }
 
-fn author(visit: &Visit<'_>) -> String {
+pub(super) fn author(visit: &Visit<'_>) -> String {
+    // Who writes is somebody who can log in, where anybody can.
+    if let Some((name, _)) = visit.access.accounts.list().first() {
+        return name.clone();
+    }
     let mut draw = visit.identity().draw(&["http", "wordpress author"]);
     draw.pick(AUTHORS).map_or_else(|| "editor".to_owned(), |name| (*name).to_owned())
 }
 
-fn posts(visit: &Visit<'_>) -> Vec<Post> {
+pub(super) fn posts(visit: &Visit<'_>) -> Vec<Post> {
     let mut draw = visit.identity().draw(&["http", "wordpress posts"]);
     let mut subjects: Vec<&str> = SUBJECTS.to_vec();
     draw.shuffle(&mut subjects);
@@ -63,7 +71,7 @@ fn posts(visit: &Visit<'_>) -> Vec<Post> {
 }
 
 /// `2025-03-04T09:12:44`, with or without what follows.
-fn iso(seconds: i64) -> String {
+pub(in super::super) fn iso(seconds: i64) -> String {
     time::OffsetDateTime::from_unix_timestamp(seconds)
         .map(|at| {
             format!(
@@ -79,16 +87,28 @@ fn iso(seconds: i64) -> String {
         .unwrap_or_default()
 }
 
-fn version(visit: &Visit<'_>) -> String {
+pub(super) fn version(visit: &Visit<'_>) -> String {
     visit.version(RELEASES)
 }
 
 fn theme(visit: &Visit<'_>, title: &str, main: &str) -> String {
     let site = &visit.persona.title;
     let shown = if title.is_empty() { escape(site) } else { format!("{title} &#8211; {}", escape(site)) };
+    // An author's page has the feed of that author.
+    let feed = visit.path().strip_prefix("/author/").filter(|_| !title.starts_with("Page not")).map_or_else(
+        String::new,
+        |_| {
+            let (name, origin) = (escape(&author(visit)), escape(&visit.origin()));
+            format!(
+                "<link rel=\"alternate\" type=\"application/rss+xml\" title=\"{} &raquo; Posts by {name} Feed\" href=\"{origin}/author/{name}/feed/\" />\n",
+                escape(site)
+            )
+        },
+    );
     fill(
         HOME,
         &[
+            ("feed", &feed),
             ("title", &shown),
             ("site", site),
             ("origin", &visit.origin()),
@@ -141,7 +161,12 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
     let path = visit.path();
     let origin = visit.origin();
     if path == "/" || path == "/index.php" {
-        if visit.request.query_value("author").is_some_and(|value| value == "1") {
+        let number =
+            visit.request.query_value("author").filter(|value| value.bytes().all(|b| b.is_ascii_digit()));
+        if number.as_deref().is_some_and(|number| !number.is_empty() && number != "1") {
+            return page(visit, 404, "Page not found", MISSING);
+        }
+        if number.as_deref() == Some("1") {
             let response = html(visit, 301, String::new())
                 .with("X-Redirect-By", "WordPress")
                 .with("Location", format!("{origin}/author/{}/", author(visit)));
@@ -163,20 +188,16 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
     if let Some(route) = path.strip_prefix("/wp-json") {
         return rest(visit, route.trim_end_matches('/'));
     }
+    if let Some(answer) = path.strip_prefix("/wp-admin/").and_then(|file| admin::answer(visit, file)) {
+        return answer;
+    }
+    if let Some(answer) = admin::planted(visit) {
+        return answer;
+    }
     match path {
         "/wp-login.php" => login(visit),
         "/xmlrpc.php" => xmlrpc(visit),
         "/wp-admin" => Answer::Redirect(301, format!("{origin}/wp-admin/")),
-        "/wp-admin/" | "/wp-admin/index.php" => {
-            let back: String = format!("{origin}/wp-admin/").bytes().map(percent).collect();
-            Answer::Page(
-                html(visit, 302, String::new())
-                    .with("Expires", "Wed, 11 Jan 1984 05:00:00 GMT")
-                    .with("Cache-Control", "no-cache, must-revalidate, max-age=0, no-store, private")
-                    .with("X-Redirect-By", "WordPress")
-                    .with("Location", format!("{origin}/wp-login.php?redirect_to={back}&reauth=1")),
-            )
-        }
         "/wp-admin/admin-ajax.php" => Answer::Page(
             html(visit, 400, "0".to_owned()).with("X-Robots-Tag", "noindex").with("X-Content-Type-Options", "nosniff"),
         ),
@@ -190,8 +211,9 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
         "/favicon.ico" => Answer::Page(
             html(visit, 302, String::new())
                 .with("X-Redirect-By", "WordPress")
-                .with("Location", format!("{origin}/wp-includes/images/w-logo-blue-white-bg.png")),
+                .with("Location", format!("{origin}{LOGO}")),
         ),
+        LOGO => visit.file("logo", "image/png", super::picture::flat(80, 80, [0x21, 0x75, 0x9b])),
         "/feed/" => feed(visit),
         "/wp-includes/css/dist/block-library/style.min.css" => visit.file(
             "block-library",
@@ -222,7 +244,7 @@ pub(super) fn answer(visit: &Visit<'_>) -> Answer {
     }
 }
 
-fn percent(byte: u8) -> String {
+pub(super) fn percent(byte: u8) -> String {
     if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
         char::from(byte).to_string()
     } else {
@@ -242,15 +264,23 @@ fn login(visit: &Visit<'_>) -> Answer {
     let mut username = String::new();
     let mut notice = String::new();
     let mut thinking = visit.working();
+    if visit.request.query_value("action").as_deref() == Some("logout")
+        && let Some(answer) = admin::log_out(visit)
+    {
+        return answer;
+    }
     if visit.request.method == "POST" {
         let form = visit.form();
         let (log, pwd) = (form.bytes("log").unwrap_or_default(), form.bytes("pwd").unwrap_or_default());
         if !log.is_empty() || !pwd.is_empty() {
-            visit.refuse(log, pwd);
+            if let Verdict::In(user) = visit.log_in(log, pwd) {
+                return admin::welcome(visit, &user);
+            }
             thinking = visit.thinking();
         }
         username = String::from_utf8_lossy(log).into_owned();
-        let known = username.eq_ignore_ascii_case(&author(visit));
+        let known = username.eq_ignore_ascii_case(&author(visit))
+            || visit.access.accounts.list().iter().any(|(name, _)| username.eq_ignore_ascii_case(name));
         let name = escape(&username);
         let text = if log.is_empty() && pwd.is_empty() {
             "<strong>Error:</strong> The username field is empty.<br /><strong>Error:</strong> The password field is empty.".to_owned()
@@ -334,7 +364,17 @@ fn xmlrpc(visit: &Visit<'_>) -> Answer {
         name if METHODS.contains(&name) => {
             // Name and password are the first two strings, after the blog's number where it is one.
             for pair in strings.chunks_exact(2).take(32) {
-                visit.refuse(pair[0].as_bytes(), pair[1].as_bytes());
+                let verdict = visit.log_in(pair[0].as_bytes(), pair[1].as_bytes());
+                if let Verdict::In(_) = verdict
+                    && name == "wp.getUsersBlogs"
+                {
+                    return blogs(visit);
+                }
+                if let Verdict::In(_) = verdict
+                    && name != "system.multicall"
+                {
+                    return xml(visit, fault(401, "Sorry, you are not allowed to do that."));
+                }
             }
             match xml(visit, fault(403, "Incorrect username or password.")) {
                 Answer::Page(response) => Answer::Page(response.after(visit.thinking())),
@@ -345,6 +385,28 @@ fn xmlrpc(visit: &Visit<'_>) -> Answer {
             let message = format!("server error. requested method {} does not exist.", escape(name));
             xml(visit, fault(0, &message).replace("<int>0</int>", "<int>-32601</int>"))
         }
+    }
+}
+
+/// The answer to `wp.getUsersBlogs`: what password guessers look for.
+fn blogs(visit: &Visit<'_>) -> Answer {
+    let origin = visit.origin();
+    let members: String = [
+        ("isAdmin", "<boolean>1</boolean>".to_owned()),
+        ("url", format!("<string>{}/</string>", escape(&origin))),
+        ("blogid", "<string>1</string>".to_owned()),
+        ("blogName", format!("<string>{}</string>", escape(&visit.persona.title))),
+        ("xmlrpc", format!("<string>{}/xmlrpc.php</string>", escape(&origin))),
+    ]
+    .into_iter()
+    .map(|(name, value)| format!("  <member><name>{name}</name><value>{value}</value></member>\n"))
+    .collect();
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<methodResponse>\n  <params>\n    <param>\n      <value>\n      <array><data>\n  <value><struct>\n{members}</struct></value>\n</data></array>\n      </value>\n    </param>\n  </params>\n</methodResponse>\n"
+    );
+    match xml(visit, body) {
+        Answer::Page(response) => Answer::Page(response.after(visit.thinking())),
+        other => other,
     }
 }
 

@@ -180,7 +180,13 @@ async fn a_shut_down_server_comes_back() {
     let decky = crate::testing::decky(identity, 1, &[("redis", &[("keys", "none")])]);
     let (clock, hand) = crate::clock::Clock::manual(crate::testing::NOW * 1_000_000);
     let entropy = crate::entropy::Entropy::seeded(decky.identity.seed);
-    let host = std::sync::Arc::new(crate::host::Host { decky, clock, entropy, limits: Default::default() });
+    let host = std::sync::Arc::new(crate::host::Host {
+        decky,
+        clock,
+        entropy,
+        limits: Default::default(),
+        files: Default::default(),
+    });
     let server = std::sync::Arc::from(crate::testing::server(&host, "redis"));
     let decky = Decky { host, server };
     let mut other = decky.connect();

@@ -119,7 +119,13 @@ async fn the_application_goes_on_and_its_sessions_expire() {
     let decky = testing::decky(identity, 1, &[("redis", &[("keys", "sessions,cache")])]);
     let (clock, hand) = crate::clock::Clock::manual(testing::NOW * 1_000_000);
     let entropy = crate::entropy::Entropy::seeded(decky.identity.seed);
-    let host = std::sync::Arc::new(crate::host::Host { decky, clock, entropy, limits: Default::default() });
+    let host = std::sync::Arc::new(crate::host::Host {
+        decky,
+        clock,
+        entropy,
+        limits: Default::default(),
+        files: Default::default(),
+    });
     let server: std::sync::Arc<dyn crate::server::Server> =
         std::sync::Arc::from(testing::server(&host, "redis"));
     let decky = Decky { host, server };
