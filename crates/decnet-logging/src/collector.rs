@@ -15,6 +15,7 @@ use rustix::io::{Errno, ioctl_fionread};
 use rustix::net::{RecvFlags, recv};
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::{self, ArtifactStore, StoreError, StoreLimits, frame};
 use crate::control::{self, Message};
 use crate::event::{Body, Event, Report, SCHEMA, Speaker};
 use crate::reader::last_seq;
@@ -51,6 +52,9 @@ pub struct CollectorConfig {
     /// A syslog server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<LogTarget>,
+    /// The directory that artifacts are kept in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifacts: Option<PathBuf>,
 }
 
 /// Why there is no collector.
@@ -65,6 +69,9 @@ pub enum CollectorError {
         /// The cause.
         source: io::Error,
     },
+    /// There is no place for artifacts.
+    #[error(transparent)]
+    Artifacts(#[from] StoreError),
     /// epoll failed: too many open files, or no memory in the kernel.
     #[error("wait for log sockets: {0}")]
     Wait(io::Error),
@@ -102,6 +109,8 @@ pub struct Collector {
     buffer: Vec<u8>,
     /// A sink has something left.
     unflushed: bool,
+    /// Where artifacts are kept.
+    artifacts: Option<ArtifactStore>,
 }
 
 impl Collector {
@@ -132,7 +141,11 @@ impl Collector {
             Some(target) => log(&Notice::TransportUnsupported(target.clone())),
             None => {}
         }
-        Self::with_sinks(&config.fleet, sinks, last + 1, log)
+        let mut collector = Self::with_sinks(&config.fleet, sinks, last + 1, log.clone())?;
+        if let Some(directory) = &config.artifacts {
+            collector.artifacts = Some(ArtifactStore::open(directory, StoreLimits::default(), log)?);
+        }
+        Ok(collector)
     }
 
     /// A collector with sinks of the caller's own, whose first event has the number `next_seq`.
@@ -162,6 +175,7 @@ impl Collector {
             log,
             buffer: vec![0; DATAGRAM_LIMIT + 1],
             unflushed: false,
+            artifacts: None,
         })
     }
 
@@ -281,7 +295,19 @@ impl Collector {
             match recv(&source.socket, &mut self.buffer[..], RecvFlags::DONTWAIT | RecvFlags::TRUNC) {
                 Ok((_, 0)) if is_at_end(&source.socket) => return self.remove(index),
                 Ok((_, length)) => {
-                    let report = read(&self.buffer[..length.min(self.buffer.len())], length);
+                    let datagram = &self.buffer[..length.min(self.buffer.len())];
+                    // Artifacts: without a store they are let go.
+                    if frame::is_frame(datagram) {
+                        let taken = match &mut self.artifacts {
+                            Some(store) => store.take(index, datagram, (self.clock)()),
+                            None => frame::decode(datagram).is_some(),
+                        };
+                        if taken {
+                            continue;
+                        }
+                    }
+                    let mut report = read(datagram, length);
+                    self.settle(&mut report);
                     let speaker = source.speaker.clone();
                     self.write(speaker, report);
                 }
@@ -303,6 +329,17 @@ impl Collector {
             // Not left to the closing: while any process holds a copy, epoll would tell of it for ever.
             let _ = epoll::delete(&self.epoll, &source.socket);
             self.free.push(index);
+            if let Some(store) = &mut self.artifacts {
+                store.closed(index);
+            }
+        }
+    }
+
+    /// Artifacts: what is held is known here alone.
+    fn settle(&self, report: &mut Report) {
+        match &self.artifacts {
+            Some(store) => store.settle(report),
+            None => artifact::settle(report, |_| false),
         }
     }
 

@@ -7,6 +7,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`mod@artifact`] | files and recordings, kept once by their hash |
 //! | [`event`], [`sink`] | the vocabulary, and where a service puts it |
 //! | [`socket`], [`control`] | from a service to the collector; from the keeper to the collector |
 //! | [`collector`], [`sinks`] | who, when, in which order; and out |
@@ -38,6 +39,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod artifact;
 pub mod collector;
 pub mod control;
 pub mod event;
@@ -53,6 +55,7 @@ pub mod syslog;
 pub mod target;
 pub mod text;
 
+pub use artifact::{ArtifactStore, ArtifactWriter, Stored};
 pub use collector::{Collector, CollectorConfig};
 pub use control::ControlSender;
 pub use event::{Body, Event, Report, Session, Severity, Speaker};

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::event::{Body, CloseReason, Credential, Direction, Event, Outcome, Severity, timestamp};
+use crate::event::{Body, CloseReason, Credential, Direction, Event, Life, Outcome, Severity, timestamp};
 use crate::text::shown;
 
 /// Characters of one intruder text that are shown.
@@ -110,6 +110,8 @@ pub const fn headline(body: &Body) -> &'static str {
         Body::EventsDropped { .. } => "events lost",
         Body::EventsInvalid { .. } => "unreadable event",
         Body::ServerFailed { .. } => "server failed",
+        Body::ScanSummary { .. } => "scan summed up",
+        Body::Heartbeat { .. } => "heartbeat",
     }
 }
 
@@ -207,6 +209,53 @@ fn words(body: &Body) -> (String, String) {
         Body::EgressBlocked { protocol, count } => (show(protocol), format!("{count} packets")),
         Body::EventsDropped { count } => (count.to_string(), none()),
         Body::EventsInvalid { message } | Body::ServerFailed { message } => (show(message), none()),
+        Body::ScanSummary { tool, duration_ms, count, deckies_count, ports_count, .. } => (
+            sweep(tool.as_deref(), *deckies_count, *ports_count),
+            format!("{} within {}", counted(*count, "event"), lasting(*duration_ms)),
+        ),
+        Body::Heartbeat { state, deckies_up, services_up, dropped, .. } => (
+            match state {
+                Life::Starting => "the collector begins",
+                Life::Running => "the collector goes on",
+                Life::Stopping => "the collector ends in order",
+            }
+            .to_owned(),
+            format!(
+                "{}, {}, {} lost",
+                counted(*deckies_up, "decky"),
+                counted(*services_up, "service"),
+                counted(*dropped, "event")
+            ),
+        ),
+    }
+}
+
+/// `nmap-like sweep: 20 deckies, 143 ports`.
+pub(crate) fn sweep(tool: Option<&str>, deckies: u64, ports: u64) -> String {
+    let tool = tool.map(|tool| format!("{}-like ", show(tool))).unwrap_or_default();
+    let kind = if deckies > 1 { "sweep" } else { "scan" };
+    let ports = if ports > 0 { format!(", {}", counted(ports, "port")) } else { String::new() };
+    format!("{tool}{kind}: {}{ports}", counted(deckies, "decky"))
+}
+
+/// `1 port`, `20 deckies`.
+pub fn counted(number: u64, noun: &str) -> String {
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {noun}s"),
+    }
+}
+
+/// `0.412 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d 7 h`.
+pub fn lasting(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    match seconds {
+        0..10 => format!("{seconds}.{:03} s", milliseconds % 1000),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
     }
 }
 
