@@ -1,9 +1,10 @@
 //! The collector: hears every service, adds who, when and in which order, and writes to the sinks.
 //!
-//! One thread, one epoll, no timer while nothing happens. Which socket a report came in on says who speaks;
+//! One thread, one epoll, no timer while nothing happens but the heartbeat's. Which socket a report came in on says who speaks;
 //! time, sequence number and severity are made here. Whatever a report says beyond the vocabulary of
 //! [`Report`] is dropped unread.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -17,7 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::{self, ArtifactStore, StoreError, StoreLimits, frame};
 use crate::control::{self, Message};
+use crate::duties::Duties;
 use crate::event::{Body, Event, Report, SCHEMA, Speaker};
+use crate::heartbeat::Standing;
 use crate::reader::last_seq;
 use crate::sinks::{JsonFile, Notice, OperatorLog, Sink, SyslogFile, UdpSink};
 use crate::socket::DATAGRAM_LIMIT;
@@ -34,6 +37,12 @@ const BATCH: usize = 256;
 
 /// How soon a sink with something left is tried again.
 const RETRY: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
+/// The longest wait for a duty: microseconds.
+const DUTY_LONGEST: i64 = 60 * 1_000_000;
+
+/// The service's name in events of the packet carrier, which is no service of a decky.
+const WIRE: &str = "wire";
 
 /// The control socket's mark in epoll; sources have their index.
 const CONTROL: u64 = u64::MAX;
@@ -55,6 +64,9 @@ pub struct CollectorConfig {
     /// The directory that artifacts are kept in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifacts: Option<PathBuf>,
+    /// Seconds between heartbeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat_s: Option<u64>,
 }
 
 /// Why there is no collector.
@@ -111,6 +123,11 @@ pub struct Collector {
     unflushed: bool,
     /// Where artifacts are kept.
     artifacts: Option<ArtifactStore>,
+    /// What it says of itself, and when.
+    duties: Duties,
+    /// Events since it began, and those of them that are known to be lost.
+    events: u64,
+    dropped: u64,
 }
 
 impl Collector {
@@ -142,6 +159,7 @@ impl Collector {
             None => {}
         }
         let mut collector = Self::with_sinks(&config.fleet, sinks, last + 1, log.clone())?;
+        collector.duties = Duties::new(config.heartbeat_s);
         if let Some(directory) = &config.artifacts {
             collector.artifacts = Some(ArtifactStore::open(directory, StoreLimits::default(), log)?);
         }
@@ -176,6 +194,9 @@ impl Collector {
             buffer: vec![0; DATAGRAM_LIMIT + 1],
             unflushed: false,
             artifacts: None,
+            duties: Duties::default(),
+            events: 0,
+            dropped: 0,
         })
     }
 
@@ -221,6 +242,10 @@ impl Collector {
         epoll::add(&self.epoll, &control, data, epoll::EventFlags::IN).map_err(wait_error)?;
         while self.wait(Some(&control), None)? {}
         self.drain();
+        // Duties: the last words.
+        let reports = self.duties.finish(&self.standing());
+        self.say(reports);
+        self.flush();
         Ok(())
     }
 
@@ -249,6 +274,7 @@ impl Collector {
             (None, true) => Some(RETRY),
             (timeout, false) => timeout,
         };
+        let timeout = [timeout, self.duty()].into_iter().flatten().min();
         let mut ready = Vec::with_capacity(BATCH);
         match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut ready), timeout.as_ref()) {
             Ok(_) => {}
@@ -262,8 +288,42 @@ impl Collector {
                 (_, index) => self.hear(index as usize, TURN),
             }
         }
+        // Duties: what is due by now.
+        let now = (self.clock)();
+        if self.duties.next_due(now).is_some_and(|due| due <= now) {
+            let reports = self.duties.tick(now, &self.standing());
+            self.say(reports);
+        }
         self.flush();
         Ok(open)
+    }
+
+    /// Duties: how long until the next one. Never long, so that a clock that is set does not matter.
+    fn duty(&self) -> Option<Timespec> {
+        let now = (self.clock)();
+        let wait = self.duties.next_due(now)?.saturating_sub(now).clamp(0, DUTY_LONGEST);
+        // A wait that ends a microsecond too early would end again and again.
+        Timespec::try_from(Duration::from_micros(wait.unsigned_abs() + 1000)).ok()
+    }
+
+    /// Duties: how things stand.
+    fn standing(&self) -> Standing {
+        let services = || self.sources.iter().flatten().filter(|source| source.speaker.service != WIRE);
+        let deckies: BTreeSet<&str> = services().map(|source| source.speaker.decky.as_str()).collect();
+        Standing {
+            deckies: deckies.len() as u64,
+            services: services().count() as u64,
+            events: self.events,
+            dropped: self.dropped,
+            next_seq: self.next_seq,
+        }
+    }
+
+    /// Duties: writes what the collector itself has to say.
+    fn say(&mut self, reports: Vec<Report>) {
+        for report in reports {
+            self.write(self.own.clone(), report);
+        }
     }
 
     /// Takes what the keeper says. False at the end.
@@ -354,6 +414,12 @@ impl Collector {
             report,
         };
         self.next_seq += 1;
+        // Duties: they see every event.
+        self.events += 1;
+        if let Body::EventsDropped { count } = &event.report.body {
+            self.dropped = self.dropped.saturating_add(*count);
+        }
+        self.duties.observe(&event);
         for sink in &mut self.sinks {
             sink.write(&event);
         }

@@ -41,7 +41,11 @@ impl fmt::Display for Story {
         if !self.source.is_empty() {
             write!(f, "{} → ", self.source)?;
         }
-        write!(f, "{} {}  {}", self.hostname, self.service, self.headline)?;
+        write!(f, "{}", self.hostname)?;
+        if !self.service.is_empty() {
+            write!(f, " {}", self.service)?;
+        }
+        write!(f, "  {}", self.headline)?;
         if !self.detail.is_empty() {
             write!(f, ": {}", self.detail)?;
         }
@@ -58,6 +62,7 @@ pub fn story(event: &Event) -> Story {
     let clock = timestamp::format(event.ts);
     let (date, time) = clock.split_once('T').unwrap_or((&clock, ""));
     let (detail, aside) = words(&report.body);
+    let of_fleet = matches!(report.body, Body::ScanSummary { .. } | Body::Heartbeat { .. });
     let source = match &report.src_mac {
         // A prober that gives no address of its own (RFC 5227) is known by its NIC alone.
         Some(mac) if report.src_ip.is_unspecified() => show(mac),
@@ -69,8 +74,9 @@ pub fn story(event: &Event) -> Story {
         time: time.split('.').next().unwrap_or_default().to_owned(),
         source,
         decky: show(&event.speaker.decky),
-        hostname: show(&event.speaker.hostname),
-        service: show(&event.speaker.service),
+        // The collector is no machine: it speaks of all of them.
+        hostname: if of_fleet { "fleet".to_owned() } else { show(&event.speaker.hostname) },
+        service: if of_fleet { String::new() } else { show(&event.speaker.service) },
         severity: event.severity,
         headline: headline(&report.body),
         detail,
@@ -115,7 +121,13 @@ pub const fn headline(body: &Body) -> &'static str {
     }
 }
 
-fn show(text: &str) -> String {
+/// `112 bytes, kept as 3fa9…`.
+fn kept(size: u64, stored: bool, sha256: &str) -> String {
+    let how = if stored { "kept as" } else { "not kept, sha256" };
+    format!("{}, {how} {}", counted(size, "byte"), show(sha256))
+}
+
+pub(crate) fn show(text: &str) -> String {
     shown(text, LIMIT).to_string()
 }
 
@@ -168,10 +180,7 @@ fn words(body: &Body) -> (String, String) {
                 (_, outcome) => outcome_words(*outcome).to_owned(),
             },
         ),
-        Body::FileUpload { name, size, sha256, stored, .. } => (
-            show(name),
-            format!("{size} bytes, {}, sha256 {}", if *stored { "kept" } else { "not kept" }, show(sha256)),
-        ),
+        Body::FileUpload { name, size, sha256, stored, .. } => (show(name), kept(*size, *stored, sha256)),
         Body::FileDownload { name, url, size, bait, .. } => (
             show(name.as_deref().or(url.as_deref()).unwrap_or_default()),
             join(
@@ -182,9 +191,16 @@ fn words(body: &Body) -> (String, String) {
                 ", ",
             ),
         ),
-        Body::Message { from, to, subject, size, .. } => (
+        Body::Message { from, to, subject, size, artifact } => (
             format!("{} → {}", show(from), show(&to.join(", "))),
-            join(&[subject.as_deref().unwrap_or_default(), &format!("{size} bytes")], ", "),
+            join(
+                &[
+                    subject.as_deref().unwrap_or_default(),
+                    &counted(*size, "byte"),
+                    &artifact.as_ref().map(|sha256| format!("kept as {sha256}")).unwrap_or_default(),
+                ],
+                ", ",
+            ),
         ),
         Body::StateChanged { object, old, new } => (
             format!("{} = {}", show(object), show(new)),
@@ -204,7 +220,9 @@ fn words(body: &Body) -> (String, String) {
         Body::PoisonerSeen { name, answer, responder_mac } => {
             (format!("{} = {}", show(name), show(answer)), show(responder_mac.as_deref().unwrap_or_default()))
         }
-        Body::SessionRecorded { artifact, format, .. } => (show(artifact), show(format)),
+        Body::SessionRecorded { artifact, format, duration_ms } => {
+            (lasting(*duration_ms), format!("{}, kept as {}", show(format), show(artifact)))
+        }
         Body::LimitReached { limit, count } => (show(limit), count.to_string()),
         Body::EgressBlocked { protocol, count } => (show(protocol), format!("{count} packets")),
         Body::EventsDropped { count } => (count.to_string(), none()),
@@ -293,7 +311,8 @@ fn scan_words(kind: &str, ports: &[u16]) -> String {
     if words.is_empty() { what.to_owned() } else { format!("{what} {}", words.join(", ")) }
 }
 
-fn login(credential: &Credential) -> String {
+/// `CORP\\admin / hunter2`.
+pub(crate) fn login(credential: &Credential) -> String {
     let mut name = show(&credential.username);
     if let Some(domain) = &credential.domain {
         name = format!("{}\\{name}", show(domain));
