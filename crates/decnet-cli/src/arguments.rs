@@ -99,7 +99,7 @@ pub(crate) enum Command {
     /// Check a config file; every problem in one run
     Validate(Validate),
     /// Read what was trapped
-    Events(Events),
+    Events(Box<Events>),
     /// Print a shell's completion script
     Completions {
         /// The shell

@@ -154,7 +154,7 @@ fn rank(tool: &str) -> usize {
 }
 
 /// The tool that an event gives away.
-fn tool(event: &Event) -> Option<&'static str> {
+pub(crate) fn tool(event: &Event) -> Option<&'static str> {
     let report = &event.report;
     let named = |text: &str| {
         let text = text.to_ascii_lowercase();

@@ -3,11 +3,12 @@
 //!
 //! A conversation is *looking around* while all its events are of severity info: a connection, a probe, a
 //! handshake. They are held back until something deeper happens, which brings them out, or until the
-//! conversation ends, which puts them into the scan of their source. Pure, and bounded.
+//! conversation ends, which puts them into the scan of their source. A first request is held back for a
+//! moment, too: a scanner names itself right behind it, and then it only looked around. Pure, and bounded.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::activity::{Activity, Source};
+use crate::activity::{self, Activity, Source};
 use crate::event::{Body, Event, Session, Severity};
 
 /// A scan is over when its source was quiet for so long: microseconds.
@@ -22,8 +23,11 @@ const HELD: usize = 4096;
 /// Events of one conversation that are held back; beyond, it counts as looking around.
 const HELD_EVENTS: usize = 8;
 
-/// Conversations that are known to be deep. Beyond, the oldest is forgotten.
-const DEEP: usize = 16_384;
+/// Conversations that are known to be deep, or a scanner's. Beyond, the oldest is forgotten.
+const KNOWN: usize = 16_384;
+
+/// How long a request waits for the name of who sent it: microseconds.
+const MOMENT: i64 = 2 * 1_000_000;
 
 /// One line of the story.
 #[derive(Clone, Debug)]
@@ -42,8 +46,28 @@ pub struct Coalesce {
     look: Option<i64>,
     held: BTreeMap<Session, Vec<Event>>,
     held_order: VecDeque<Session>,
-    deep: BTreeSet<Session>,
-    deep_order: VecDeque<Session>,
+    /// Held requests, and when they came.
+    requests: VecDeque<(i64, Session)>,
+    deep: Known,
+    scanners: Known,
+}
+
+/// The latest of many conversations.
+#[derive(Debug, Default)]
+struct Known {
+    all: BTreeSet<Session>,
+    order: VecDeque<Session>,
+}
+
+impl Known {
+    fn insert(&mut self, session: Session) {
+        if self.all.insert(session) {
+            self.order.push_back(session);
+            if self.order.len() > KNOWN {
+                self.order.pop_front().map(|oldest| self.all.remove(&oldest));
+            }
+        }
+    }
 }
 
 impl Coalesce {
@@ -52,47 +76,79 @@ impl Coalesce {
         self.due(event.ts, &mut told);
         let Some(source) = Source::of(&event) else { return told(Line::Event(Box::new(event))) };
         let session = event.report.session;
-        if event.severity < Severity::Info || matches!(event.report.body, Body::ScanSummary { .. }) {
-            if session != Session(0) && self.deep.insert(session) {
-                self.deep_order.push_back(session);
-                if self.deep_order.len() > DEEP {
-                    self.deep_order.pop_front().map(|oldest| self.deep.remove(&oldest));
-                }
-                for held in self.held.remove(&session).unwrap_or_default() {
-                    told(Line::Event(Box::new(held)));
-                }
-            }
+        if matches!(event.report.body, Body::ScanSummary { .. }) {
             return told(Line::Event(Box::new(event)));
         }
-        if self.deep.contains(&session) {
-            return told(Line::Event(Box::new(event)));
-        }
-        let closes = matches!(event.report.body, Body::ConnectionClosed { .. });
-        let holds = session != Session(0)
-            && !closes
-            && (self.held.contains_key(&session) || matches!(event.report.body, Body::ConnectionOpened));
-        if holds {
-            let held = self.held.entry(session).or_default();
-            held.push(event);
-            if held.len() == 1 {
-                self.held_order.push_back(session);
-            }
-            let many = held.len() > HELD_EVENTS;
-            if many {
-                self.absorb(session, &mut told);
-            }
-            while self.held_order.len() > HELD {
-                let Some(oldest) = self.held_order.pop_front() else { break };
-                self.absorb(oldest, &mut told);
+        if session == Session(0) {
+            match event.severity {
+                Severity::Info => self.scan(source, &event, &mut told),
+                _ => told(Line::Event(Box::new(event))),
             }
             return;
         }
-        self.absorb(session, &mut told);
-        self.scan(source, &event, &mut told);
+        if self.scanners.all.contains(&session) && event.severity >= Severity::Notice {
+            return self.scan(source, &event, &mut told);
+        }
+        let known = self.deep.all.contains(&session);
+        let waits = !known && matches!(event.report.body, Body::Request { .. });
+        if known || event.severity < Severity::Info && !waits {
+            self.surface(session, &mut told);
+            return told(Line::Event(Box::new(event)));
+        }
+        let asked = |held: &Vec<Event>| held.iter().any(|held| held.severity < Severity::Info);
+        if self.held.get(&session).is_some_and(asked) {
+            if activity::tool(&event).is_none() {
+                self.surface(session, &mut told);
+                return told(Line::Event(Box::new(event)));
+            }
+            self.scanners.insert(session);
+            self.absorb(session, &mut told);
+            return self.scan(source, &event, &mut told);
+        }
+        let begins = matches!(event.report.body, Body::ConnectionOpened) || waits;
+        let closes = matches!(event.report.body, Body::ConnectionClosed { .. });
+        if !begins && (closes || !self.held.contains_key(&session)) {
+            self.absorb(session, &mut told);
+            return self.scan(source, &event, &mut told);
+        }
+        if waits {
+            self.requests.push_back((event.ts, session));
+        }
+        let held = self.held.entry(session).or_default();
+        held.push(event);
+        if held.len() == 1 {
+            self.held_order.push_back(session);
+        }
+        if held.len() > HELD_EVENTS {
+            self.absorb(session, &mut told);
+        }
+        while self.held_order.len() > HELD {
+            let Some(oldest) = self.held_order.pop_front() else { break };
+            self.absorb(oldest, &mut told);
+        }
+    }
+
+    /// A conversation is deep: what was held back of it comes out.
+    fn surface(&mut self, session: Session, told: &mut impl FnMut(Line)) {
+        self.deep.insert(session);
+        for held in self.held.remove(&session).unwrap_or_default() {
+            // That somebody connected is plain from what they say.
+            if !matches!(held.report.body, Body::ConnectionOpened) {
+                told(Line::Event(Box::new(held)));
+            }
+        }
     }
 
     /// The scans that are over by then. Who follows a stream calls it while nothing comes.
     pub fn due(&mut self, now: i64, mut told: impl FnMut(Line)) {
+        while let Some((came, session)) = self.requests.front().copied()
+            && (came.saturating_add(MOMENT) <= now || self.requests.len() > HELD)
+        {
+            self.requests.pop_front();
+            if self.held.contains_key(&session) {
+                self.surface(session, &mut told);
+            }
+        }
         if self.look.is_none_or(|look| look > now) {
             return;
         }
@@ -123,8 +179,12 @@ impl Coalesce {
         }
     }
 
-    /// Puts a conversation that was held back into its source's scan.
+    /// Puts a conversation that was held back into its source's scan, unless it asked for something.
     fn absorb(&mut self, session: Session, told: &mut impl FnMut(Line)) {
+        let asked = |held: &Vec<Event>| held.iter().any(|held| held.severity < Severity::Info);
+        if self.held.get(&session).is_some_and(asked) && !self.scanners.all.contains(&session) {
+            return self.surface(session, told);
+        }
         for event in self.held.remove(&session).unwrap_or_default() {
             if let Some(source) = Source::of(&event) {
                 self.scan(source, &event, told);
@@ -219,11 +279,48 @@ mod tests {
         assert_eq!(
             told(events),
             [
-                "4 connection.opened",
                 "5 auth.attempt",
                 "6 connection.closed",
                 "198.51.100.7 nmap-like sweep: 20 deckies, 100 ports, 80 events",
                 "198.51.100.9 scan: 1 decky, 1 port, 1 events",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_scanner_that_names_itself_looked_around_and_others_asked() {
+        let request = || Body::Request {
+            method: "GET".into(),
+            target: "/".into(),
+            status: "200".into(),
+            version: None,
+            headers: vec![],
+            body_len: None,
+        };
+        let agent = |value: &str| Body::ClientFingerprint { kind: "user_agent".into(), value: value.into() };
+        let mut events = Vec::new();
+        for (session, value) in [(1, "Nmap Scripting Engine"), (2, "curl/8")] {
+            events.push(event(1, session, 7, "d", Body::ConnectionOpened));
+            events.push(event(1, session, 7, "d", request()));
+            events.push(event(1, session, 7, "d", agent(value)));
+            events.push(event(2, session, 7, "d", request()));
+            events.push(event(2, session, 7, "d", closed()));
+        }
+        // One that says no name, and goes on.
+        events.push(event(3, 3, 7, "d", request()));
+        events.push(event(4, 1, 7, "d", login()));
+        events.push(event(6, 9, 8, "d", login()));
+        assert_eq!(
+            told(events),
+            [
+                "1 request",
+                "1 client.fingerprint",
+                "2 request",
+                "2 connection.closed",
+                "4 auth.attempt",
+                "3 request",
+                "6 auth.attempt",
+                "198.51.100.7 nmap-like scan: 1 decky, 1 port, 5 events",
             ]
         );
     }
@@ -258,9 +355,11 @@ mod tests {
             event.report.src_ip = std::net::IpAddr::V4((number % 9000).into());
             coalesce.push(event, &mut count);
             assert!(
-                coalesce.scans.len() <= SCANS && coalesce.held.len() <= HELD && coalesce.deep.len() <= DEEP
+                coalesce.scans.len() <= SCANS
+                    && coalesce.held.len() <= HELD
+                    && coalesce.deep.all.len() <= KNOWN
             );
-            assert!(coalesce.held_order.len() <= HELD && coalesce.deep_order.len() <= DEEP);
+            assert!(coalesce.held_order.len() <= HELD && coalesce.deep.order.len() <= KNOWN);
         }
         for _ in 0..100 {
             coalesce.push(event(1, 7, 7, "d", Body::ConnectionOpened), &mut count);

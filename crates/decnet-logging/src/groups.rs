@@ -145,7 +145,12 @@ impl Groups {
         if !self.groups.contains_key(&name) && self.groups.len() >= GROUPS {
             self.thin_out();
         }
-        self.groups.entry(name).or_insert_with(Gathered::new).push(event, other);
+        let gathered = self.groups.entry(name).or_insert_with(Gathered::new);
+        gathered.push(event, other);
+        if self.by == By::Decky {
+            // Of many intruders there is no one NIC.
+            gathered.activity.mac = None;
+        }
     }
 
     /// What was gathered.
