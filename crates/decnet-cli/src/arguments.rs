@@ -255,7 +255,7 @@ pub(crate) struct Events {
     #[arg(long)]
     pub(crate) raw: bool,
     /// Another file of events: JSON lines, or RFC 5424 lines
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 }
 
@@ -271,7 +271,11 @@ pub(crate) enum EventsView {
         to: Option<PathBuf>,
     },
     /// What is missing: numbers without event, and whiles without a sign of life
-    Gaps,
+    Gaps {
+        /// Another file of events: JSON lines, or RFC 5424 lines
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
 }
 
 /// What events are gathered by.

@@ -8,14 +8,13 @@ use decnet_logging::story::{counted, lasting};
 use decnet_logging::text::shown;
 
 use super::Source;
-use crate::arguments::Events;
 use crate::failure::Failure;
 use crate::output::{self, Outcome, Report, Shown};
 use crate::terminal::Terminal;
 
 /// Reads all events and tells what is missing.
-pub(super) fn run(arguments: &Events, state: &Path, terminal: &Terminal) -> Result<Outcome, Failure> {
-    let Some(mut source) = Source::open(arguments, state, false)? else {
+pub(super) fn run(file: Option<&Path>, state: &Path, terminal: &Terminal) -> Result<Outcome, Failure> {
+    let Some(mut source) = Source::open(file, state, false)? else {
         terminal.note("nothing was trapped yet");
         return Ok(Outcome::done(Shown));
     };
@@ -25,7 +24,7 @@ pub(super) fn run(arguments: &Events, state: &Path, terminal: &Terminal) -> Resu
     }
     source.warn(terminal);
     // Of this machine's own fleet a sign of life is due now; another file may be as old as it likes.
-    let now = arguments.file.is_none().then(super::now);
+    let now = file.is_none().then(super::now);
     Ok(Outcome::done(Found(gaps.finish(now))))
 }
 

@@ -14,7 +14,7 @@ const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
 
 /// Lines of raw bytes that are shown of one event, and characters of each.
-const RAW_LINES: usize = 8;
+const RAW_LINES: usize = 24;
 const RAW_WIDTH: usize = 120;
 
 /// Names that stand in one line.
@@ -80,15 +80,18 @@ fn scan(source: &Source, activity: &Activity) -> String {
     let clock = timestamp::format(activity.last);
     let (date, time) = clock.split_once('T').unwrap_or((&clock, ""));
     let time = time.split('.').next().unwrap_or_default();
+    let within = match activity.duration_ms() {
+        0 => String::new(),
+        duration => format!(" within {}", lasting(duration)),
+    };
     let what = if decnet_logging::summary::is_scan(activity) {
         activity.words()
     } else {
         format!("looked around: {}", whereabouts(activity))
     };
     format!(
-        "{DIM}{date} {time}{DIM:#} {BOLD}{source}{BOLD:#}  {what} {DIM}({} within {}){DIM:#}",
+        "{DIM}{date} {time}{DIM:#} {BOLD}{source}{BOLD:#}  {what} {DIM}({}{within}){DIM:#}",
         counted(activity.events, "event"),
-        lasting(activity.duration_ms())
     )
 }
 

@@ -30,12 +30,12 @@ pub(crate) fn run(arguments: &Events, state: &Path, terminal: &Terminal) -> Resu
         Some(EventsView::Artifact { sha256, to }) => {
             return artifact::run(sha256, to.as_deref(), state, terminal);
         }
-        Some(EventsView::Gaps) => return gaps::run(arguments, state, terminal),
+        Some(EventsView::Gaps { file }) => return gaps::run(file.as_deref(), state, terminal),
         None => {}
     }
     let filter = filter(arguments)?;
     let mut view = View::of(arguments, terminal);
-    let Some(mut source) = Source::open(arguments, state, arguments.follow)? else {
+    let Some(mut source) = Source::open(arguments.file.as_deref(), state, arguments.follow)? else {
         terminal.note("nothing was trapped yet");
         return Ok(Outcome::done(Shown));
     };
@@ -77,12 +77,12 @@ struct Source {
 
 impl Source {
     /// None: nothing was written yet. With `wait`, it is waited for.
-    fn open(arguments: &Events, state: &Path, wait: bool) -> Result<Option<Source>, Failure> {
-        let path = arguments.file.clone().unwrap_or_else(|| RunDirectory::of(state).events());
+    fn open(named: Option<&Path>, state: &Path, wait: bool) -> Result<Option<Source>, Failure> {
+        let path = named.map_or_else(|| RunDirectory::of(state).events(), Path::to_owned);
         // Where we may not look there may be something: that is no "nothing was trapped".
         let exists = || path.try_exists().map_err(|error| Failure::file("read", &path, &error));
         if !exists()? && !wait {
-            return match arguments.file {
+            return match named {
                 Some(_) => Err(Failure::Usage(format!("there is no file `{}`", path.display()))),
                 None => Ok(None),
             };
