@@ -89,18 +89,20 @@ pub struct ArtifactStore {
 }
 
 impl ArtifactStore {
-    /// Opens or makes a store, and removes what an earlier collector left unfinished.
+    /// Opens a store, and removes what an earlier collector left unfinished.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn open(directory: &Path, limits: StoreLimits, log: OperatorLog) -> Result<Self, StoreError> {
         let open = || {
-            let under_way = directory.join(UNDER_WAY);
-            make_directory(&under_way)?;
-            for left in fs::read_dir(&under_way)? {
+            for left in fs::read_dir(directory.join(UNDER_WAY)).into_iter().flatten() {
                 fs::remove_file(left?.path())?;
             }
-            Index::read(directory)
+            match Index::read(directory) {
+                // Made with the first artifact: a fleet that was given nothing leaves nothing.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Index::default()),
+                other => other,
+            }
         };
         let index = open().map_err(|source| StoreError { path: directory.to_owned(), source })?;
         let mut store = ArtifactStore {
