@@ -350,7 +350,6 @@ fn a_disk_that_fails_is_told_once_and_costs_only_the_artifacts() {
     };
     let path = directory.path().join("artifacts");
     let mut kept = ArtifactStore::open(&path, StoreLimits::default(), log).unwrap();
-    fs::remove_dir_all(&path).unwrap();
     fs::write(&path, "in the way").unwrap();
     put(&mut kept, 0, INTRUDER, b"one", 0);
     put(&mut kept, 0, INTRUDER, b"two", 0);
