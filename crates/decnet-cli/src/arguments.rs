@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use decnet_logging::event::Severity;
 
 use crate::failure::exit;
 
@@ -75,6 +76,8 @@ pub(crate) fn wants_json(words: impl Iterator<Item = OsString>) -> bool {
 pub(crate) enum OutputFormat {
     Human,
     Json,
+    /// RFC 5424 lines; of `events` alone
+    Syslog,
 }
 
 #[derive(Debug, Subcommand)]
@@ -96,7 +99,7 @@ pub(crate) enum Command {
     /// Check a config file; every problem in one run
     Validate(Validate),
     /// Read what was trapped
-    Events(Events),
+    Events(Box<Events>),
     /// Print a shell's completion script
     Completions {
         /// The shell
@@ -214,7 +217,10 @@ pub(crate) struct Validate {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Events {
+    #[command(subcommand)]
+    pub(crate) view: Option<EventsView>,
     /// Go on and show events as they come
     #[arg(long, short)]
     pub(crate) follow: bool,
@@ -230,13 +236,75 @@ pub(crate) struct Events {
     /// Only these kinds, such as auth.attempt, or auth for all auth.*
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     pub(crate) kind: Vec<String>,
+    /// Only events at least so severe
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(crate) severity: Option<LeastSeverity>,
     /// Only since then: 10m, 2h, 3d, a date or a time (RFC 3339)
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
-    /// Only this conversation
+    /// Only before then
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// One conversation from its beginning to its end: its id, or the first digits of it
     #[arg(long, value_name = "ID")]
     pub(crate) session: Option<String>,
+    /// What each source did, or what was done to each decky, the worst first
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with_all = ["follow", "session"])]
+    pub(crate) by: Option<EventsBy>,
+    /// Every event on a line of its own: scans are not gathered, heartbeats and all bytes are shown
+    #[arg(long)]
+    pub(crate) raw: bool,
     /// Another file of events: JSON lines, or RFC 5424 lines
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+}
+
+/// What else can be asked of the events.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventsView {
+    /// Fetch what an intruder gave: an upload, a mail, a recorded terminal
+    Artifact {
+        /// Its SHA-256, or the first digits of it
+        sha256: String,
+        /// The file to write; must not be there yet
+        #[arg(long = "to", short = 'o', value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+    /// What is missing: numbers without event, and whiles without a sign of life
+    Gaps {
+        /// Another file of events: JSON lines, or RFC 5424 lines
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+}
+
+/// What events are gathered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EventsBy {
+    /// The intruder's address
+    Src,
+    /// The decky
+    Decky,
+}
+
+/// The severities that events have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LeastSeverity {
+    Critical,
+    Error,
+    Warning,
+    Notice,
+    Info,
+}
+
+impl From<LeastSeverity> for Severity {
+    fn from(least: LeastSeverity) -> Severity {
+        match least {
+            LeastSeverity::Critical => Severity::Critical,
+            LeastSeverity::Error => Severity::Error,
+            LeastSeverity::Warning => Severity::Warning,
+            LeastSeverity::Notice => Severity::Notice,
+            LeastSeverity::Info => Severity::Info,
+        }
+    }
 }

@@ -15,7 +15,7 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, OutputFormat};
 use clap::Parser;
 use failure::Failure;
 use output::Outcome;
@@ -59,6 +59,11 @@ fn refuse(error: &clap::Error) -> ExitCode {
 
 fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Outcome, Failure> {
     let state = arguments.global.state_dir();
+    let shows_lines =
+        matches!(&arguments.command, Command::Events(events) if events.view.is_none() && events.by.is_none());
+    if arguments.global.output == OutputFormat::Syslog && !shows_lines {
+        return Err(Failure::Usage("--output syslog is for `decnet events` that shows events".to_owned()));
+    }
     match &arguments.command {
         Command::Deploy(deploy) => commands::deploy::run(deploy, &state, terminal),
         Command::Lab(lab) => commands::lab::run(lab, arguments.global.named_state_dir().as_deref(), terminal),

@@ -33,6 +33,24 @@ impl Terminal {
         self.format == OutputFormat::Json
     }
 
+    /// Which form is wanted.
+    pub(crate) fn format(&self) -> OutputFormat {
+        self.format
+    }
+
+    /// Whether the standard output is a terminal.
+    pub(crate) fn is_seen(&self) -> bool {
+        std::io::stdout().is_terminal()
+    }
+
+    /// Writes bytes as they are to the standard output, which is no terminal.
+    pub(crate) fn write_bytes(&self, bytes: &[u8]) {
+        let mut output = std::io::stdout().lock();
+        if output.write_all(bytes).and_then(|()| output.flush()).is_err() {
+            std::process::exit(i32::from(exit::DONE));
+        }
+    }
+
     /// How much more to say.
     pub(crate) fn verbose(&self) -> u8 {
         self.verbose
@@ -41,7 +59,7 @@ impl Terminal {
     /// Shows what a command gave back; returns its exit code.
     pub(crate) fn render(&self, outcome: &Outcome) -> Result<u8, Failure> {
         let text = match (self.format, outcome.value.json()) {
-            (OutputFormat::Human, _) => outcome.value.human(),
+            (OutputFormat::Human | OutputFormat::Syslog, _) => outcome.value.human(),
             (OutputFormat::Json, None) => String::new(),
             (OutputFormat::Json, Some(json)) => {
                 let json =

@@ -4,7 +4,7 @@
 mod support;
 
 use decnet_core::service::Transport;
-use decnet_logging::event::{Body, Credential, Event, Outcome, Report, SCHEMA, Session, Speaker};
+use decnet_logging::event::{Body, Credential, Event, Life, Outcome, Report, SCHEMA, Session, Speaker};
 use decnet_logging::{json, syslog};
 use serde_json::Value;
 use support::Place;
@@ -107,8 +107,8 @@ fn both_forms_tell_the_same_story() {
 fn what_intruders_write_cannot_reach_the_terminal() {
     let place = Place::new();
     place.write("events.jsonl", as_json(&sample()));
-    for format in ["human", "json"] {
-        let out = place.run(&["events", "--file", "events.jsonl", "--output", format]).out;
+    for format in ["human", "json", "syslog"] {
+        let out = place.run(&["events", "--raw", "--file", "events.jsonl", "--output", format]).out;
         assert_eq!(out.lines().count(), 6, "{format}: nobody can make lines of their own: {out}");
         let unsafe_ones: Vec<char> =
             out.chars().filter(|c| *c != '\n' && decnet_logging::text::is_unsafe(*c)).collect();
@@ -130,6 +130,10 @@ fn filters_choose() {
         (&["--kind", "auth.attempt,scan"], &[2, 3, 5]),
         (&["--since", "2026-11-18T11:06:44Z"], &[5, 6]),
         (&["--since", "2026-11-18"], &[1, 2, 3, 4, 5, 6]),
+        (&["--until", "2026-11-18T11:06:42Z"], &[1, 2]),
+        (&["--severity", "error"], &[3, 6]),
+        (&["--severity", "critical", "--service", "ssh"], &[]),
+        (&["--session", "0000"], &[1, 2, 3, 4, 5, 6]),
         (&["--session", "00000000000000000000000000000103"], &[4]),
         (&["--decky", "nobody"], &[]),
     ] {
@@ -144,7 +148,11 @@ fn wrong_filters_are_told() {
     for (flag, value, says) in [
         ("--since", "yesterday", "`yesterday` is no time; write an age such as 90s, 10m, 2h, 3d"),
         ("--src", "gateway", "`gateway`"),
-        ("--session", "zz", "`zz` is no session id; they are 32 hexadecimal digits"),
+        (
+            "--session",
+            "zz",
+            "`zz` is no session id; write its 32 hexadecimal digits, or at least the first four",
+        ),
     ] {
         let done = place.run(&["events", "--file", "e", flag, value]);
         assert_eq!((done.code, done.out.as_str()), (2, ""));
@@ -166,4 +174,82 @@ fn lines_that_are_no_events_are_counted() {
     // The last line may still be under way.
     place.write("e", as_json(&sample()[..2]).trim_end());
     assert_eq!(shown(&place, "e", &[]), [1, 2]);
+}
+
+/// A sweep, a break-in, the fleet's health and a hole, as one file.
+fn story() -> Vec<Event> {
+    let mut events = Vec::new();
+    for number in 1..=20 {
+        let ports = (1..=143).collect();
+        let packets = Body::ScanPackets { kind: "half_open".into(), count: 143, ports };
+        let mut one = event(0, &format!("web-{number:02}"), "wire", [198, 51, 100, 7], packets);
+        one.report.session = Session(0);
+        one.report.dst_port = 0;
+        events.push(one);
+    }
+    let own = |state, seconds| {
+        let (interval_s, deckies_up, services_up, dropped) = (60, 20, 20, 0);
+        let body =
+            Body::Heartbeat { state, interval_s, deckies_up, services_up, events: 0, dropped, next_seq: 0 };
+        let mut one = event(seconds, "collector", "collector", [0; 4], body);
+        one.report.session = Session(0);
+        one
+    };
+    events.push(own(Life::Running, 1));
+    let bodies = [
+        Body::ConnectionOpened,
+        Body::Request {
+            method: "POST".into(),
+            target: "/up.php".into(),
+            status: "404".into(),
+            version: None,
+            headers: vec![],
+            body_len: Some(14),
+        },
+        Body::AuthAttempt {
+            credential: Credential::password("basic", b"admin", b"admin"),
+            outcome: Outcome::Failed,
+        },
+        Body::FileUpload {
+            name: "shell.php".into(),
+            size: 14,
+            sha256: "ab".repeat(32),
+            stored: true,
+            artifact: Some("ab".repeat(32)),
+        },
+        Body::ExploitAttempt { name: "CVE-2021-44228".into(), confidence: 100 },
+    ];
+    for (seconds, body) in (2..).zip(bodies) {
+        let mut one = event(seconds, "web-03", "http", [198, 51, 100, 7], body);
+        one.report.session = Session(0xabcd << 112);
+        one.report = one.report.with_raw(b"POST /up.php HTTP/1.1\r\n\r\n<?php \x1b[2J\xff");
+        events.push(one);
+    }
+    events.push(own(Life::Running, 601));
+    events.push(event(602, "web-03", "http", [203, 0, 113, 9], Body::ScanProbe { kind: "empty".into() }));
+    for (seq, event) in (1..).zip(&mut events) {
+        event.seq = if seq > 25 { seq + 4 } else { seq };
+    }
+    events
+}
+
+#[test]
+fn a_story_is_short_and_each_view_tells_it() {
+    let place = Place::new();
+    place.write("e", as_json(&story()));
+    let mut all = String::new();
+    for flags in [
+        &[][..],
+        &["--by", "src"],
+        &["--by", "decky", "--decky", "web-03"],
+        &["--session", "abcd"],
+        &["gaps"],
+    ] {
+        let done = place.run(&[&["events"], flags, &["--file", "e"]].concat());
+        assert_eq!(done.code, 0, "{done:?}");
+        all += &format!("$ decnet events {}\n{}{}\n", flags.join(" "), done.out, done.err);
+    }
+    insta::assert_snapshot!(all);
+    let beats = ["events", "--file", "e", "--output", "json", "--kind", "heartbeat"];
+    assert_eq!(place.run(&beats).out.lines().count(), 2, "health is there for those who ask");
 }

@@ -76,7 +76,13 @@ fn a_sweep_finds_exactly_the_plan() {
     let events = lab.finish();
     assert_sound(&events, lab.attacker());
     let mut told = BTreeMap::new();
-    for event in &events {
+    let (own, of_wire): (Vec<&Event>, Vec<&Event>) =
+        events.iter().partition(|event| event.speaker.service == "collector");
+    let summaries = own.iter().filter(|event| {
+        matches!(event.report.body, Body::ScanSummary { deckies_count, .. } if deckies_count == DECKIES as u64)
+    });
+    assert_eq!(summaries.count(), 1, "the whole sweep is one summary: {own:?}");
+    for event in of_wire {
         assert_eq!(event.report.body.kind(), "scan.packets", "a sweep opens nothing: {event:?}");
         assert!(event.report.src_mac.is_some());
         told.insert(event.report.dst_ip, event.speaker.decky.clone());

@@ -1,9 +1,10 @@
 //! The collector: hears every service, adds who, when and in which order, and writes to the sinks.
 //!
-//! One thread, one epoll, no timer while nothing happens. Which socket a report came in on says who speaks;
+//! One thread, one epoll, no timer while nothing happens but the heartbeat's. Which socket a report came in on says who speaks;
 //! time, sequence number and severity are made here. Whatever a report says beyond the vocabulary of
 //! [`Report`] is dropped unread.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -15,8 +16,11 @@ use rustix::io::{Errno, ioctl_fionread};
 use rustix::net::{RecvFlags, recv};
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::{self, ArtifactStore, StoreError, StoreLimits, frame};
 use crate::control::{self, Message};
+use crate::duties::Duties;
 use crate::event::{Body, Event, Report, SCHEMA, Speaker};
+use crate::heartbeat::Standing;
 use crate::reader::last_seq;
 use crate::sinks::{JsonFile, Notice, OperatorLog, Sink, SyslogFile, UdpSink};
 use crate::socket::DATAGRAM_LIMIT;
@@ -33,6 +37,12 @@ const BATCH: usize = 256;
 
 /// How soon a sink with something left is tried again.
 const RETRY: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
+/// The longest wait for a duty: microseconds.
+const DUTY_LONGEST: i64 = 60 * 1_000_000;
+
+/// The service's name in events of the packet carrier, which is no service of a decky.
+const WIRE: &str = "wire";
 
 /// The control socket's mark in epoll; sources have their index.
 const CONTROL: u64 = u64::MAX;
@@ -51,6 +61,12 @@ pub struct CollectorConfig {
     /// A syslog server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<LogTarget>,
+    /// The directory that artifacts are kept in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifacts: Option<PathBuf>,
+    /// Seconds between heartbeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat_s: Option<u64>,
 }
 
 /// Why there is no collector.
@@ -65,6 +81,9 @@ pub enum CollectorError {
         /// The cause.
         source: io::Error,
     },
+    /// There is no place for artifacts.
+    #[error(transparent)]
+    Artifacts(#[from] StoreError),
     /// epoll failed: too many open files, or no memory in the kernel.
     #[error("wait for log sockets: {0}")]
     Wait(io::Error),
@@ -102,6 +121,13 @@ pub struct Collector {
     buffer: Vec<u8>,
     /// A sink has something left.
     unflushed: bool,
+    /// Where artifacts are kept.
+    artifacts: Option<ArtifactStore>,
+    /// What it says of itself, and when.
+    duties: Duties,
+    /// Events since it began, and those of them that are known to be lost.
+    events: u64,
+    dropped: u64,
 }
 
 impl Collector {
@@ -132,7 +158,12 @@ impl Collector {
             Some(target) => log(&Notice::TransportUnsupported(target.clone())),
             None => {}
         }
-        Self::with_sinks(&config.fleet, sinks, last + 1, log)
+        let mut collector = Self::with_sinks(&config.fleet, sinks, last + 1, log.clone())?;
+        collector.duties = Duties::new(config.heartbeat_s);
+        if let Some(directory) = &config.artifacts {
+            collector.artifacts = Some(ArtifactStore::open(directory, StoreLimits::default(), log)?);
+        }
+        Ok(collector)
     }
 
     /// A collector with sinks of the caller's own, whose first event has the number `next_seq`.
@@ -162,6 +193,10 @@ impl Collector {
             log,
             buffer: vec![0; DATAGRAM_LIMIT + 1],
             unflushed: false,
+            artifacts: None,
+            duties: Duties::default(),
+            events: 0,
+            dropped: 0,
         })
     }
 
@@ -207,6 +242,10 @@ impl Collector {
         epoll::add(&self.epoll, &control, data, epoll::EventFlags::IN).map_err(wait_error)?;
         while self.wait(Some(&control), None)? {}
         self.drain();
+        // Duties: the last words.
+        let reports = self.duties.finish(&self.standing());
+        self.say(reports);
+        self.flush();
         Ok(())
     }
 
@@ -235,6 +274,7 @@ impl Collector {
             (None, true) => Some(RETRY),
             (timeout, false) => timeout,
         };
+        let timeout = [timeout, self.duty()].into_iter().flatten().min();
         let mut ready = Vec::with_capacity(BATCH);
         match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut ready), timeout.as_ref()) {
             Ok(_) => {}
@@ -248,8 +288,42 @@ impl Collector {
                 (_, index) => self.hear(index as usize, TURN),
             }
         }
+        // Duties: what is due by now.
+        let now = (self.clock)();
+        if self.duties.next_due(now).is_some_and(|due| due <= now) {
+            let reports = self.duties.tick(now, &self.standing());
+            self.say(reports);
+        }
         self.flush();
         Ok(open)
+    }
+
+    /// Duties: how long until the next one. Never long, so that a clock that is set does not matter.
+    fn duty(&self) -> Option<Timespec> {
+        let now = (self.clock)();
+        let wait = self.duties.next_due(now)?.saturating_sub(now).clamp(0, DUTY_LONGEST);
+        // A wait that ends a microsecond too early would end again and again.
+        Timespec::try_from(Duration::from_micros(wait.unsigned_abs() + 1000)).ok()
+    }
+
+    /// Duties: how things stand.
+    fn standing(&self) -> Standing {
+        let services = || self.sources.iter().flatten().filter(|source| source.speaker.service != WIRE);
+        let deckies: BTreeSet<&str> = services().map(|source| source.speaker.decky.as_str()).collect();
+        Standing {
+            deckies: deckies.len() as u64,
+            services: services().count() as u64,
+            events: self.events,
+            dropped: self.dropped,
+            next_seq: self.next_seq,
+        }
+    }
+
+    /// Duties: writes what the collector itself has to say.
+    fn say(&mut self, reports: Vec<Report>) {
+        for report in reports {
+            self.write(self.own.clone(), report);
+        }
     }
 
     /// Takes what the keeper says. False at the end.
@@ -281,7 +355,19 @@ impl Collector {
             match recv(&source.socket, &mut self.buffer[..], RecvFlags::DONTWAIT | RecvFlags::TRUNC) {
                 Ok((_, 0)) if is_at_end(&source.socket) => return self.remove(index),
                 Ok((_, length)) => {
-                    let report = read(&self.buffer[..length.min(self.buffer.len())], length);
+                    let datagram = &self.buffer[..length.min(self.buffer.len())];
+                    // Artifacts: without a store they are let go.
+                    if frame::is_frame(datagram) {
+                        let taken = match &mut self.artifacts {
+                            Some(store) => store.take(index, datagram, (self.clock)()),
+                            None => frame::decode(datagram).is_some(),
+                        };
+                        if taken {
+                            continue;
+                        }
+                    }
+                    let mut report = read(datagram, length);
+                    self.settle(&mut report);
                     let speaker = source.speaker.clone();
                     self.write(speaker, report);
                 }
@@ -303,6 +389,17 @@ impl Collector {
             // Not left to the closing: while any process holds a copy, epoll would tell of it for ever.
             let _ = epoll::delete(&self.epoll, &source.socket);
             self.free.push(index);
+            if let Some(store) = &mut self.artifacts {
+                store.closed(index);
+            }
+        }
+    }
+
+    /// Artifacts: what is held is known here alone.
+    fn settle(&self, report: &mut Report) {
+        match &self.artifacts {
+            Some(store) => store.settle(report),
+            None => artifact::settle(report, |_| false),
         }
     }
 
@@ -317,6 +414,12 @@ impl Collector {
             report,
         };
         self.next_seq += 1;
+        // Duties: they see every event.
+        self.events += 1;
+        if let Body::EventsDropped { count } = &event.report.body {
+            self.dropped = self.dropped.saturating_add(*count);
+        }
+        self.duties.observe(&event);
         for sink in &mut self.sinks {
             sink.write(&event);
         }

@@ -372,6 +372,48 @@ pub enum Body {
     /// A server panicked; the connection was closed. A bug of ours.
     #[serde(rename = "server.failed")]
     ServerFailed { message: String },
+    /// What one source did within a window, over all deckies: the scans, probes and connections of an hour in
+    /// a few lines. The events it sums up stand before it. Made by the collector. `kinds` pairs a kind with
+    /// its count; the lists are cut, the counts beside them are not. `began` is RFC 3339.
+    #[serde(rename = "scan.summary")]
+    ScanSummary {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tool: Option<String>,
+        began: String,
+        duration_ms: u64,
+        count: u64,
+        kinds: Vec<(String, u64)>,
+        deckies: Vec<String>,
+        deckies_count: u64,
+        services: Vec<String>,
+        ports: Vec<u16>,
+        ports_count: u64,
+    },
+    /// The fleet is alive; one in every `interval_s` seconds, so that silence and death differ. Made by the
+    /// collector. `events` and `dropped` count since the collector began; `next_seq` is the number of the
+    /// event after this one.
+    #[serde(rename = "heartbeat")]
+    Heartbeat {
+        state: Life,
+        interval_s: u64,
+        deckies_up: u64,
+        services_up: u64,
+        events: u64,
+        dropped: u64,
+        next_seq: u64,
+    },
+}
+
+/// Where a fleet's collector stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Life {
+    /// It has just begun.
+    Starting,
+    /// It goes on.
+    Running,
+    /// It ends in order: no heartbeat follows, and none is missed.
+    Stopping,
 }
 
 impl Body {
@@ -403,6 +445,8 @@ impl Body {
             Body::EventsDropped { .. } => "events.dropped",
             Body::EventsInvalid { .. } => "events.invalid",
             Body::ServerFailed { .. } => "server.failed",
+            Body::ScanSummary { .. } => "scan.summary",
+            Body::Heartbeat { .. } => "heartbeat",
         }
     }
 
@@ -414,7 +458,9 @@ impl Body {
             | Body::TlsHello { .. }
             | Body::ClientFingerprint { .. }
             | Body::ScanProbe { .. }
-            | Body::ScanPackets { .. } => Severity::Info,
+            | Body::ScanPackets { .. }
+            | Body::ScanSummary { .. }
+            | Body::Heartbeat { .. } => Severity::Info,
             Body::Command { .. }
             | Body::Request { .. }
             | Body::Query { .. }

@@ -7,11 +7,13 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`mod@artifact`], [`asciicast`] | files and recorded terminals, kept once by their hash |
 //! | [`event`], [`sink`] | the vocabulary, and where a service puts it |
 //! | [`socket`], [`control`] | from a service to the collector; from the keeper to the collector |
 //! | [`collector`], [`sinks`] | who, when, in which order; and out |
+//! | [`duties`], [`heartbeat`], [`mod@summary`], [`activity`] | what the collector says of itself, and of whole scans |
 //! | [`syslog`], [`json`], [`text`] | the two forms of a line, and what must never stand in one |
-//! | [`reader`], [`mod@story`] | files of events read again, and told to a person |
+//! | [`reader`], [`mod@story`], [`coalesce`], [`groups`] | files of events read again, and told to a person |
 //! | [`target`] | whether a syslog server is there |
 //!
 //! ```
@@ -38,10 +40,17 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod activity;
+pub mod artifact;
+pub mod asciicast;
+pub mod coalesce;
 pub mod collector;
 pub mod control;
+pub mod duties;
 pub mod event;
 mod fields;
+pub mod groups;
+pub mod heartbeat;
 pub mod json;
 pub mod reader;
 mod shrink;
@@ -49,10 +58,12 @@ pub mod sink;
 pub mod sinks;
 pub mod socket;
 pub mod story;
+pub mod summary;
 pub mod syslog;
 pub mod target;
 pub mod text;
 
+pub use artifact::{ArtifactStore, ArtifactWriter, Stored};
 pub use collector::{Collector, CollectorConfig};
 pub use control::ControlSender;
 pub use event::{Body, Event, Report, Session, Severity, Speaker};

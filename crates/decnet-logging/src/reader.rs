@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
-use crate::event::{Event, Session, timestamp};
+use crate::event::{Event, Session, Severity, timestamp};
 use crate::syslog;
 
 /// Bytes in one line; a longer one is skipped. Ours are shorter: a report is at most 128 KiB of JSON, and
@@ -30,8 +30,48 @@ pub struct Filter {
     pub kinds: Vec<String>,
     /// Not before this: microseconds since 1970-01-01 UTC.
     pub since: Option<i64>,
+    /// Only before this.
+    pub until: Option<i64>,
+    /// At least so severe.
+    pub severity: Option<Severity>,
     /// One conversation.
-    pub session: Option<Session>,
+    pub session: Option<SessionPrefix>,
+}
+
+/// A conversation by the beginning of its id, as it is typed: at least four hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionPrefix {
+    /// The digits, as the highest ones of a number.
+    value: u128,
+    /// The bits that count.
+    mask: u128,
+}
+
+/// Text that is no session id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no session id; write its 32 hexadecimal digits, or at least the first four of them")]
+pub struct InvalidSession(pub String);
+
+impl std::str::FromStr for SessionPrefix {
+    type Err = InvalidSession;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSession> {
+        let invalid = || InvalidSession(text.to_owned());
+        // from_str_radix would take a sign.
+        if !(4..=32).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(invalid());
+        }
+        let value = u128::from_str_radix(text, 16).map_err(|_| invalid())?;
+        let rest = 128 - 4 * text.len() as u32;
+        Ok(SessionPrefix { value: value << rest, mask: u128::MAX << rest })
+    }
+}
+
+impl SessionPrefix {
+    /// Whether the id begins so.
+    pub fn matches(self, session: Session) -> bool {
+        session.0 & self.mask == self.value
+    }
 }
 
 impl Filter {
@@ -49,7 +89,9 @@ impl Filter {
                         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
                 }))
             && self.since.is_none_or(|since| event.ts >= since)
-            && self.session.is_none_or(|session| session == report.session)
+            && self.until.is_none_or(|until| event.ts < until)
+            && self.severity.is_none_or(|least| event.severity <= least)
+            && self.session.is_none_or(|session| session.matches(report.session))
     }
 }
 

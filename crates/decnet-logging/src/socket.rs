@@ -1,5 +1,6 @@
 //! From a service to the collector: one SOCK_SEQPACKET pair per service of a decky, one datagram per report,
-//! each a JSON [`Report`] of at most [`DATAGRAM_LIMIT`] bytes.
+//! each a JSON [`Report`] of at most [`DATAGRAM_LIMIT`] bytes. Between them come the steps of artifacts
+//! ([`crate::artifact::frame`]).
 //!
 //! The pair itself says who speaks. The service's end never blocks: what finds the socket full is dropped
 //! and counted, and the count goes out as `events.dropped` as soon as there is room again.
@@ -8,9 +9,11 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair, sockopt};
 
+use crate::artifact::frame::{self, Frame};
 use crate::event::{Body, Report};
 use crate::json;
 use crate::shrink::shrink;
@@ -97,6 +100,20 @@ impl EventSink for SocketSink {
             self.waiting.fetch_add(1, Ordering::Relaxed);
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn artifact(&self, frame: &Frame<'_>) -> bool {
+        // The little words that end one may take what chunks must leave to the reports.
+        let chunk = matches!(frame, Frame::Chunk { .. });
+        (!chunk || self.has_room()) && self.send(&frame::encode(frame)).is_ok()
+    }
+
+    /// Only while less than a quarter of the buffer is filled (`unix_writable` in the kernel): a file must
+    /// not take the room of the reports, or an upload would hide what its source does beside it.
+    fn has_room(&self) -> bool {
+        let mut polled = [PollFd::new(&self.socket, PollFlags::OUT)];
+        poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok()
+            && polled[0].revents().contains(PollFlags::OUT)
     }
 }
 

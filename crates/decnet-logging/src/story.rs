@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::event::{Body, CloseReason, Credential, Direction, Event, Outcome, Severity, timestamp};
+use crate::event::{Body, CloseReason, Credential, Direction, Event, Life, Outcome, Severity, timestamp};
 use crate::text::shown;
 
 /// Characters of one intruder text that are shown.
@@ -41,7 +41,11 @@ impl fmt::Display for Story {
         if !self.source.is_empty() {
             write!(f, "{} → ", self.source)?;
         }
-        write!(f, "{} {}  {}", self.hostname, self.service, self.headline)?;
+        write!(f, "{}", self.hostname)?;
+        if !self.service.is_empty() {
+            write!(f, " {}", self.service)?;
+        }
+        write!(f, "  {}", self.headline)?;
         if !self.detail.is_empty() {
             write!(f, ": {}", self.detail)?;
         }
@@ -58,6 +62,7 @@ pub fn story(event: &Event) -> Story {
     let clock = timestamp::format(event.ts);
     let (date, time) = clock.split_once('T').unwrap_or((&clock, ""));
     let (detail, aside) = words(&report.body);
+    let of_fleet = matches!(report.body, Body::ScanSummary { .. } | Body::Heartbeat { .. });
     let source = match &report.src_mac {
         // A prober that gives no address of its own (RFC 5227) is known by its NIC alone.
         Some(mac) if report.src_ip.is_unspecified() => show(mac),
@@ -69,8 +74,9 @@ pub fn story(event: &Event) -> Story {
         time: time.split('.').next().unwrap_or_default().to_owned(),
         source,
         decky: show(&event.speaker.decky),
-        hostname: show(&event.speaker.hostname),
-        service: show(&event.speaker.service),
+        // The collector is no machine: it speaks of all of them.
+        hostname: if of_fleet { "fleet".to_owned() } else { show(&event.speaker.hostname) },
+        service: if of_fleet { String::new() } else { show(&event.speaker.service) },
         severity: event.severity,
         headline: headline(&report.body),
         detail,
@@ -110,10 +116,18 @@ pub const fn headline(body: &Body) -> &'static str {
         Body::EventsDropped { .. } => "events lost",
         Body::EventsInvalid { .. } => "unreadable event",
         Body::ServerFailed { .. } => "server failed",
+        Body::ScanSummary { .. } => "scan summed up",
+        Body::Heartbeat { .. } => "heartbeat",
     }
 }
 
-fn show(text: &str) -> String {
+/// `112 bytes, kept as 3fa9…`.
+fn kept(size: u64, stored: bool, sha256: &str) -> String {
+    let how = if stored { "kept as" } else { "not kept, sha256" };
+    format!("{}, {how} {}", counted(size, "byte"), show(sha256))
+}
+
+pub(crate) fn show(text: &str) -> String {
     shown(text, LIMIT).to_string()
 }
 
@@ -166,10 +180,7 @@ fn words(body: &Body) -> (String, String) {
                 (_, outcome) => outcome_words(*outcome).to_owned(),
             },
         ),
-        Body::FileUpload { name, size, sha256, stored, .. } => (
-            show(name),
-            format!("{size} bytes, {}, sha256 {}", if *stored { "kept" } else { "not kept" }, show(sha256)),
-        ),
+        Body::FileUpload { name, size, sha256, stored, .. } => (show(name), kept(*size, *stored, sha256)),
         Body::FileDownload { name, url, size, bait, .. } => (
             show(name.as_deref().or(url.as_deref()).unwrap_or_default()),
             join(
@@ -180,9 +191,16 @@ fn words(body: &Body) -> (String, String) {
                 ", ",
             ),
         ),
-        Body::Message { from, to, subject, size, .. } => (
+        Body::Message { from, to, subject, size, artifact } => (
             format!("{} → {}", show(from), show(&to.join(", "))),
-            join(&[subject.as_deref().unwrap_or_default(), &format!("{size} bytes")], ", "),
+            join(
+                &[
+                    subject.as_deref().unwrap_or_default(),
+                    &counted(*size, "byte"),
+                    &artifact.as_ref().map(|sha256| format!("kept as {sha256}")).unwrap_or_default(),
+                ],
+                ", ",
+            ),
         ),
         Body::StateChanged { object, old, new } => (
             format!("{} = {}", show(object), show(new)),
@@ -202,11 +220,60 @@ fn words(body: &Body) -> (String, String) {
         Body::PoisonerSeen { name, answer, responder_mac } => {
             (format!("{} = {}", show(name), show(answer)), show(responder_mac.as_deref().unwrap_or_default()))
         }
-        Body::SessionRecorded { artifact, format, .. } => (show(artifact), show(format)),
+        Body::SessionRecorded { artifact, format, duration_ms } => {
+            (lasting(*duration_ms), format!("{}, kept as {}", show(format), show(artifact)))
+        }
         Body::LimitReached { limit, count } => (show(limit), count.to_string()),
         Body::EgressBlocked { protocol, count } => (show(protocol), format!("{count} packets")),
         Body::EventsDropped { count } => (count.to_string(), none()),
         Body::EventsInvalid { message } | Body::ServerFailed { message } => (show(message), none()),
+        Body::ScanSummary { tool, duration_ms, count, deckies_count, ports_count, .. } => (
+            sweep(tool.as_deref(), *deckies_count, *ports_count),
+            format!("{} within {}", counted(*count, "event"), lasting(*duration_ms)),
+        ),
+        Body::Heartbeat { state, deckies_up, services_up, dropped, .. } => (
+            match state {
+                Life::Starting => "the collector begins",
+                Life::Running => "the collector goes on",
+                Life::Stopping => "the collector ends in order",
+            }
+            .to_owned(),
+            format!(
+                "{}, {}, {} lost",
+                counted(*deckies_up, "decky"),
+                counted(*services_up, "service"),
+                counted(*dropped, "event")
+            ),
+        ),
+    }
+}
+
+/// `nmap-like sweep: 20 deckies, 143 ports`.
+pub(crate) fn sweep(tool: Option<&str>, deckies: u64, ports: u64) -> String {
+    let tool = tool.map(|tool| format!("{}-like ", show(tool))).unwrap_or_default();
+    let kind = if deckies > 1 { "sweep" } else { "scan" };
+    let ports = if ports > 0 { format!(", {}", counted(ports, "port")) } else { String::new() };
+    format!("{tool}{kind}: {}{ports}", counted(deckies, "decky"))
+}
+
+/// `1 port`, `20 deckies`.
+pub fn counted(number: u64, noun: &str) -> String {
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {noun}s"),
+    }
+}
+
+/// `0.412 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d 7 h`.
+pub fn lasting(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    match seconds {
+        0..10 => format!("{seconds}.{:03} s", milliseconds % 1000),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
     }
 }
 
@@ -244,7 +311,8 @@ fn scan_words(kind: &str, ports: &[u16]) -> String {
     if words.is_empty() { what.to_owned() } else { format!("{what} {}", words.join(", ")) }
 }
 
-fn login(credential: &Credential) -> String {
+/// `CORP\\admin / hunter2`.
+pub(crate) fn login(credential: &Credential) -> String {
     let mut name = show(&credential.username);
     if let Some(domain) = &credential.domain {
         name = format!("{}\\{name}", show(domain));

@@ -66,6 +66,8 @@ impl Place {
             json_file: Some(self.json.clone()),
             syslog_file: Some(self.syslog.clone()),
             target: None,
+            artifacts: None,
+            heartbeat_s: None,
         }
     }
 
@@ -290,7 +292,12 @@ fn three_thousand_sources_come_over_the_control_socket() {
     }
     drop(keeper);
     assert_eq!(thread.join().unwrap(), SOURCES);
-    let events = place.events();
+    let mut events = place.events();
+    let summary = events.pop().unwrap().report.body;
+    assert!(
+        matches!(summary, Body::ScanSummary { count: 6000, .. }),
+        "probes everywhere are a sweep: {summary:?}"
+    );
     assert_eq!(events.len(), 2 * SOURCES);
     assert!(events.iter().map(|event| event.seq).eq(1..=2 * SOURCES as u64));
     let mut heard: HashMap<&str, usize> = HashMap::new();

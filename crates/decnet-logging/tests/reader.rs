@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use decnet_logging::event::{Body, Event, Report, SCHEMA, Session, Speaker};
-use decnet_logging::reader::{last_seq, parse_since, parse_source};
+use decnet_logging::reader::{SessionPrefix, last_seq, parse_since, parse_source};
 use decnet_logging::{Filter, Reader, json, syslog};
 
 fn event(seq: u64) -> Event {
@@ -117,7 +117,13 @@ fn filters_want_what_they_say() {
     assert_eq!(read(Filter { kinds: vec!["scan.probe".into()], ..all() }).len(), 6);
     assert_eq!(read(Filter { kinds: vec!["sca".into()], ..all() }), [0; 0]);
     assert_eq!(read(Filter { since: Some(1_795_000_000_000_005), ..all() }), [5, 6]);
-    assert_eq!(read(Filter { session: Some(Session(3)), ..all() }), [3]);
+    let session = |digits: &str| Some(digits.parse().unwrap());
+    assert_eq!(read(Filter { session: session(&format!("{:032x}", 3)), ..all() }), [3]);
+    assert_eq!(read(Filter { session: session("0000"), ..all() }), read(all()));
+    assert!(read(Filter { session: session("0001"), ..all() }).is_empty());
+    for wrong in ["", "abc", "+bcd", "wxyz", &"0".repeat(33)] {
+        assert!(wrong.parse::<SessionPrefix>().is_err(), "{wrong}");
+    }
     assert_eq!(
         read(Filter { services: vec!["ssh".into()], since: Some(1_795_000_000_000_003), ..all() }),
         [4, 6]

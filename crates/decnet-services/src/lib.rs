@@ -39,6 +39,8 @@ pub struct Readme;
 pub mod registry;
 
 #[cfg(feature = "servers")]
+pub mod artifact;
+#[cfg(feature = "servers")]
 pub mod asn1;
 #[cfg(feature = "servers")]
 pub mod clock;

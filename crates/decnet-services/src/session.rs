@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use decnet_core::service::Transport;
-use decnet_logging::event::{Body, Report, Session as SessionId};
+use decnet_logging::artifact::Stored;
+use decnet_logging::event::{Body, RAW_LIMIT, Report, Session as SessionId};
 use decnet_logging::sink::EventSink;
 
+use crate::artifact::{self, Artifact};
 use crate::host::Host;
 
 /// The conversation that a server is in: it knows who speaks to whom, and takes what happened.
@@ -108,6 +110,29 @@ impl Session {
         self.0.sink.emit(report);
     }
 
+    /// Begins an artifact: a file, a mail, whatever the intruder gives and is too long for an event.
+    pub fn artifact(&self) -> Artifact {
+        Artifact::new(Arc::clone(&self.0.sink), self.source().ip())
+    }
+
+    /// Keeps bytes that are all there, and sends the report that is made of what became of them. Bytes that
+    /// find no room at once go behind the conversation, and so does the report.
+    pub fn keep(&self, bytes: &[u8], told: impl FnOnce(Stored) -> Report + Send + 'static) {
+        artifact::keep(self, Arc::clone(&self.0.sink), bytes, told);
+    }
+
+    /// Keeps bytes that the intruder gave under a name, and reports `file.upload` with their beginning.
+    pub fn upload(&self, name: &str, bytes: &[u8]) {
+        let (session, name) = (self.clone(), name.to_owned());
+        let raw = bytes[..bytes.len().min(RAW_LIMIT)].to_vec();
+        self.keep(bytes, move |stored| {
+            let mut report = session.report(uploaded(name, stored)).with_raw(&raw);
+            report.raw_len = Some(stored.size);
+            report.raw_truncated = raw.len() as u64 != stored.size;
+            report
+        });
+    }
+
     /// Reports that something happened.
     pub fn emit(&self, body: Body) {
         self.send(self.report(body));
@@ -117,4 +142,11 @@ impl Session {
     pub fn emit_raw(&self, body: Body, raw: &[u8]) {
         self.send(self.report(body).with_raw(raw));
     }
+}
+
+/// The event of an upload and of what became of it.
+pub fn uploaded(name: String, stored: Stored) -> Body {
+    let sha256 = stored.sha256.to_string();
+    let artifact = stored.stored.then(|| sha256.clone());
+    Body::FileUpload { name, size: stored.size, sha256, stored: stored.stored, artifact }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use decnet_engine::native::{NativeEngine, RunDirectory};
 use decnet_engine::{Engine, Scope, lab};
-use decnet_logging::event::Event;
+use decnet_logging::coalesce::Coalesce;
+use decnet_logging::event::{Body, Event};
 use decnet_logging::reader::{Filter, Reader};
 use decnet_net::NetError;
 use decnet_net::lab::{HOST_INTERFACE, Layout};
@@ -127,6 +128,8 @@ fn read_all(file: &Path) -> Result<Vec<Event>, Failure> {
         all.push(event);
     }
     all.extend(reader.finish());
+    // What the fleet says of its own health is not what was trapped.
+    all.retain(|event| !events::is_health(event));
     Ok(all)
 }
 
@@ -137,12 +140,18 @@ impl Report for Attacked {
 
     fn human(&self) -> String {
         let mut text = format!("\nwhat was trapped ({} events):\n", self.events.len());
-        for event in self.events.iter().take(SHOWN) {
-            text.push_str(&events::human(event));
+        let mut lines = Vec::new();
+        let mut story = Coalesce::default();
+        let trapped =
+            self.events.iter().filter(|event| !matches!(event.report.body, Body::ScanSummary { .. }));
+        trapped.for_each(|event| story.push(event.clone(), |line| lines.push(events::human::line(&line))));
+        story.finish(|line| lines.push(events::human::line(&line)));
+        for line in lines.iter().take(SHOWN) {
+            text.push_str(line);
             text.push('\n');
         }
-        if self.events.len() > SHOWN {
-            text.push_str(&format!("… and {} more", self.events.len() - SHOWN));
+        if lines.len() > SHOWN {
+            text.push_str(&format!("… and {} more", lines.len() - SHOWN));
             text.push_str(match &self.events_file {
                 Some(_) => "; `decnet events` shows them all\n",
                 None => "; keep them with --state-dir and read them with `decnet events`\n",

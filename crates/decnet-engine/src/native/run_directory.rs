@@ -10,6 +10,9 @@ use crate::error::EngineError;
 /// The events of the fleet, in the state directory: JSON lines, kept after a teardown.
 pub const EVENTS_FILE: &str = "events.jsonl";
 
+/// The artifacts of the fleet, in the state directory, kept after a teardown.
+const ARTIFACTS_DIRECTORY: &str = "artifacts";
+
 /// The directory `run` below the state directory. Everything in it goes with the fleet.
 #[derive(Clone, Debug)]
 pub struct RunDirectory {
@@ -45,6 +48,11 @@ impl RunDirectory {
     /// The fleet's events.
     pub fn events(&self) -> PathBuf {
         self.state.join(EVENTS_FILE)
+    }
+
+    /// What intruders gave to the fleet, kept by hash.
+    pub fn artifacts(&self) -> PathBuf {
+        self.state.join(ARTIFACTS_DIRECTORY)
     }
 
     fn lock_file(&self) -> PathBuf {

@@ -70,6 +70,20 @@ pub enum Notice {
         /// How many bytes.
         bytes: usize,
     },
+    /// An artifact cannot be kept. Free the disk or repair the path; hashes and sizes are still told.
+    #[error("cannot keep artifacts in {path}: {source}; their hashes and sizes are still told")]
+    ArtifactsFailed {
+        /// The store.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// Artifacts are kept again.
+    #[error("artifacts are kept in {path} again")]
+    ArtifactsRecovered {
+        /// The store.
+        path: PathBuf,
+    },
     /// A log target has no address.
     #[error("no syslog goes to the log target: {0}")]
     TargetUnresolved(#[from] ResolveError),

@@ -121,11 +121,14 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 fn typed(name: &str, value: &str, escaped: &str) -> Option<Value> {
     match name {
         "schema" | "seq" | "src_port" | "dst_port" | "duration_ms" | "bytes_in" | "bytes_out"
-        | "body_len" | "rows" | "size" | "confidence" | "count" | "raw_len" => {
+        | "body_len" | "rows" | "size" | "confidence" | "count" | "raw_len" | "deckies_count"
+        | "ports_count" | "interval_s" | "deckies_up" | "services_up" | "events" | "dropped" | "next_seq" => {
             value.parse::<u64>().ok().map(Value::from)
         }
         "tls" | "completed" | "stored" | "raw_truncated" => value.parse::<bool>().ok().map(Value::from),
-        "alpn" | "versions" | "headers" | "to" | "tags" | "ports" => serde_json::from_str(value).ok(),
+        "alpn" | "versions" | "headers" | "to" | "tags" | "ports" | "kinds" | "deckies" | "services" => {
+            serde_json::from_str(value).ok()
+        }
         name if escaped.split(' ').any(|marked| marked == name) => {
             serde_json::from_str::<String>(&format!("\"{value}\"")).ok().map(Value::from)
         }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{
-    Body, Bytes, CloseReason, Credential, Direction, Event, Outcome, Report, SCHEMA, Session, Severity,
+    Body, Bytes, CloseReason, Credential, Direction, Event, Life, Outcome, Report, SCHEMA, Session, Severity,
     Speaker,
 };
 use crate::fields::{Visit, visit};
@@ -150,7 +150,37 @@ fn body() -> impl Strategy<Value = Body> {
         any::<u64>().prop_map(|count| Body::EventsDropped { count }),
         hostile().prop_map(|message| Body::EventsInvalid { message }),
         hostile().prop_map(|message| Body::ServerFailed { message }),
+        summary(),
+        (prop_oneof![Just(Life::Starting), Just(Life::Running), Just(Life::Stopping)], any::<[u64; 6]>())
+            .prop_map(|(state, [interval_s, deckies_up, services_up, events, dropped, next_seq])| {
+                Body::Heartbeat { state, interval_s, deckies_up, services_up, events, dropped, next_seq }
+            }),
     ]
+}
+
+fn summary() -> impl Strategy<Value = Body> {
+    let kinds = proptest::collection::vec((hostile(), any::<u64>()), 0..4);
+    let ports = proptest::collection::vec(any::<u16>(), 0..6);
+    ((some(hostile()), hostile(), kinds), (list(), list(), ports), any::<[u64; 4]>()).prop_map(
+        |(
+            (tool, began, kinds),
+            (deckies, services, ports),
+            [duration_ms, count, deckies_count, ports_count],
+        )| {
+            Body::ScanSummary {
+                tool,
+                began,
+                duration_ms,
+                count,
+                kinds,
+                deckies,
+                deckies_count,
+                services,
+                ports,
+                ports_count,
+            }
+        },
+    )
 }
 
 fn speaker() -> impl Strategy<Value = Speaker> {

@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use decnet_logging::event::{Body, Outcome};
-use sha2::{Digest as _, Sha256};
 
 use super::access::{Access, Accounts, Changes, Sessions, Verdict};
 use super::apps::{self, Answer, Visit};
@@ -24,7 +23,7 @@ use crate::httpd::{
 };
 use crate::ntlm;
 use crate::server::{BuildError, Conversation, Server};
-use crate::session::Session;
+use crate::session::{Session, uploaded};
 use crate::tls::{Endpoint, Habit, Opening, Prefixed, Settings};
 
 /// What one connection may send us: uploads of firmware and archives are larger than our usual bound.
@@ -260,15 +259,10 @@ impl Http {
 
     /// Files in a form, or a bare body that is put somewhere.
     fn uploads(&self, request: &Request, session: &Session) {
-        let told = |name: &str, bytes: &[u8], size: u64| {
-            let digest: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-            session.emit(Body::FileUpload {
-                name: name.to_owned(),
-                size,
-                sha256: digest,
-                stored: false,
-                artifact: None,
-            });
+        // The bytes stand in the raw bytes of the request, as far as an event holds them.
+        let told = |name: &str, bytes: &[u8]| {
+            let (session, name) = (session.clone(), name.to_owned());
+            session.clone().keep(bytes, move |stored| session.report(uploaded(name, stored)));
         };
         // A digest of a part would name something that nobody sent.
         if request.body_len as usize != request.body.len() {
@@ -276,10 +270,10 @@ impl Http {
         }
         let form = Form::read(&request.field("content-type").unwrap_or_default(), &request.body);
         for part in form.files() {
-            told(part.file_name.as_deref().unwrap_or_default(), &part.value, part.value.len() as u64);
+            told(part.file_name.as_deref().unwrap_or_default(), &part.value);
         }
         if request.method == "PUT" && !request.body.is_empty() {
-            told(&request.path, &request.body, request.body_len);
+            told(&request.path, &request.body);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What is reported of a conversation besides the events of the commands themselves.
 
-use aws_lc_rs::digest::{SHA256, digest};
-use decnet_logging::event::{Body, Outcome, RAW_LIMIT};
+use decnet_logging::event::{Body, Outcome};
 
 use super::engine::quoted;
 use crate::session::Session;
@@ -93,29 +92,22 @@ impl Recorder {
             session.send(report);
         }
         for (body, raw) in notes {
-            match raw {
-                Some(raw) => session.emit_raw(body, &raw),
-                None if matches!(body, Body::AuthAttempt { .. }) => session.emit_raw(body, done.raw),
-                None => session.emit(body),
+            match (body, raw) {
+                // The file that a save would have written: its hash is made where it is kept.
+                (Body::FileUpload { name, .. }, Some(file)) => session.upload(&name, &file),
+                (body, Some(raw)) => session.emit_raw(body, &raw),
+                (body @ Body::AuthAttempt { .. }, None) => session.emit_raw(body, done.raw),
+                (body, None) => session.emit(body),
             }
         }
         let large = done.arguments.iter().enumerate().skip(1).filter(|(_, argument)| argument.len() > LARGE);
         for (at, argument) in large.take(LARGE_BOUND) {
-            let sha256 =
-                digest(&SHA256, argument).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
             let key = done.arguments.get(1).filter(|key| at > 1 && key.len() < 256);
             let name = match key {
                 Some(key) => String::from_utf8_lossy(key).into_owned(),
                 None => format!("argument {at}"),
             };
-            let size = argument.len() as u64;
-            let kept = &argument[..argument.len().min(RAW_LIMIT)];
-            let mut report = session
-                .report(Body::FileUpload { name, size, sha256, stored: false, artifact: None })
-                .with_raw(kept);
-            report.raw_len = Some(size);
-            report.raw_truncated = kept.len() < argument.len();
-            session.send(report);
+            session.upload(&name, argument);
         }
     }
 

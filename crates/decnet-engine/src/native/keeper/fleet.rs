@@ -23,6 +23,8 @@ use crate::error::EngineError;
 
 /// How long all the workers of a deployment may take to serve, beyond 50 ms for each.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How often the collector says that it is alive.
+const HEARTBEAT_S: u64 = 60;
 /// User ids of workers begin here: far above what distributions and directory services hand out.
 const FIRST_USER: u32 = 0x7300_0000;
 
@@ -155,6 +157,8 @@ impl Fleet {
             json_file: Some(self.run.events()),
             syslog_file: plan.logging.file.clone(),
             target: plan.logging.target.clone(),
+            artifacts: Some(self.run.artifacts()),
+            heartbeat_s: Some(HEARTBEAT_S),
         };
         let Some(parts) = &mut self.parts else {
             let logs = Logs::start(config)?;

@@ -93,8 +93,9 @@ async fn writing_a_cron_file_is_kept_whole() {
     let reports = talk.end().await;
     assert!(exploit(&reports, "redis.write.cron"));
     let upload = reports.iter().find(|report| report.body.kind() == "file.upload").unwrap();
-    let Body::FileUpload { name, stored, sha256, .. } = &upload.body else { panic!() };
-    assert_eq!((name.as_str(), *stored, sha256.len()), ("/var/spool/cron/root", false, 64));
+    let Body::FileUpload { name, stored, sha256, artifact, .. } = &upload.body else { panic!() };
+    assert_eq!((name.as_str(), *stored, sha256.len()), ("/var/spool/cron/root", true, 64));
+    assert_eq!(artifact.as_ref(), Some(sha256));
     let raw = &upload.raw.as_ref().unwrap().0;
     assert!(raw.starts_with(b"REDIS0009") && raw.windows(12).any(|window| window == b"203.0.113.9|"));
     assert!(kinds(&reports).contains(&"state.changed"));
