@@ -18,7 +18,9 @@ use serde::{Deserialize, Serialize};
 use crate::control::{self, Message};
 use crate::event::{Body, Event, Report, SCHEMA, Speaker};
 use crate::reader::last_seq;
-use crate::sinks::{JsonFile, Notice, OperatorLog, Sink, SyslogFile, UdpSink};
+use crate::sinks::{
+    self, DeliveryConfig, Direct, JsonFile, Notice, OpenError, OperatorLog, Sink, SyslogFile, UdpSink,
+};
 use crate::socket::DATAGRAM_LIMIT;
 use crate::text::shown;
 
@@ -51,6 +53,9 @@ pub struct CollectorConfig {
     /// A syslog server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<LogTarget>,
+    /// Every way out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliveries: Vec<DeliveryConfig>,
 }
 
 /// Why there is no collector.
@@ -65,6 +70,9 @@ pub enum CollectorError {
         /// The cause.
         source: io::Error,
     },
+    /// A way out cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// epoll failed: too many open files, or no memory in the kernel.
     #[error("wait for log sockets: {0}")]
     Wait(io::Error),
@@ -131,6 +139,9 @@ impl Collector {
             }
             Some(target) => log(&Notice::TransportUnsupported(target.clone())),
             None => {}
+        }
+        for delivery in &config.deliveries {
+            sinks.push(Box::new(Direct::new(sinks::open(delivery, log.clone())?, log.clone())));
         }
         Self::with_sinks(&config.fleet, sinks, last + 1, log)
     }

@@ -44,6 +44,8 @@ pub mod event;
 mod fields;
 pub mod json;
 pub mod reader;
+#[cfg(test)]
+mod samples;
 mod shrink;
 pub mod sink;
 pub mod sinks;

@@ -66,6 +66,7 @@ impl Place {
             json_file: Some(self.json.clone()),
             syslog_file: Some(self.syslog.clone()),
             target: None,
+            ..CollectorConfig::default()
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use decnet_core::Plan;
 use decnet_core::plan::Decky;
 use decnet_logging::collector::CollectorConfig;
+use decnet_logging::sinks::DeliveryConfig;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -151,8 +152,8 @@ impl Fleet {
         let config = CollectorConfig {
             fleet: plan.fleet.clone(),
             json_file: Some(self.run.events()),
-            syslog_file: plan.logging.file.clone(),
-            target: plan.logging.target.clone(),
+            deliveries: DeliveryConfig::of(&plan.logging),
+            ..CollectorConfig::default()
         };
         let Some(parts) = &mut self.parts else {
             let logs = Logs::start(config)?;
