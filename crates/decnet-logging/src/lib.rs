@@ -12,6 +12,7 @@
 //! | [`collector`], [`sinks`] | who, when, in which order; and out |
 //! | [`syslog`], [`json`], [`text`] | the two forms of a line, and what must never stand in one |
 //! | [`reader`], [`mod@story`] | files of events read again, and told to a person |
+//! | [`schema`] | the event contract as a JSON Schema |
 //! | [`target`] | whether a syslog server is there |
 //!
 //! ```
@@ -46,6 +47,7 @@ pub mod json;
 pub mod reader;
 #[cfg(test)]
 mod samples;
+pub mod schema;
 mod shrink;
 pub mod sink;
 pub mod sinks;

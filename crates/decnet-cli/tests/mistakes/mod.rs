@@ -97,7 +97,7 @@ pub(crate) const GENERAL: &[Mistake] = &[
     ini("a fingerprint that is none", net!("log_target = tls://siem?fingerprint=sha256:12\n[a]\nservices = ssh\n"), &["4:14 error general.log-target"], &["`sha256:12` cannot be the fingerprint", "64 hexadecimal digits"]),
     ini("a log target twice", net!("log_target = siem:514, udp://siem:514\n[a]\nservices = ssh\n"), &["4:24 error general.log-target"], &["siem:514 is named twice", "here first"]),
     ini("log file of an unknown form", net!("log_file = xml:/var/log/x\n[a]\nservices = ssh\n"), &["4:12 error general.log-file"], &["`xml` is no form of a log file", "json"]),
-    ini("a log file twice", net!("log_file = /var/log/x, json:/var/log/./x\n[a]\nservices = ssh\n"), &["4:25 error general.log-file"], &["/var/log/x is named twice"]),
+    ini("a log file twice", net!("log_file = /var/log/x, json:/var/log/./x\n[a]\nservices = ssh\n"), &["4:24 error general.log-file"], &["/var/log/x is named twice"]),
     ini("a size to rotate at that is none", net!("log_file = /x\nlog_rotate_size = 10 lines\n[a]\nservices = ssh\n"), &["5:19 error general.log-rotate"], &["`10 lines` is no size", "100M"]),
     ini("an age to rotate at that is none", net!("log_file = /x\nlog_rotate_age = daily\n[a]\nservices = ssh\n"), &["5:18 error general.log-rotate"], &["`daily` is no age", "1d"]),
     ini("a number to keep that is none", net!("log_file = /x\nlog_rotate_size = 10M\nlog_rotate_keep = 0\n[a]\nservices = ssh\n"), &["6:19 error general.log-rotate"], &["`0` is no number to keep"]),
