@@ -215,6 +215,9 @@ pub(crate) struct Validate {
 
 #[derive(Debug, Args)]
 pub(crate) struct Events {
+    /// Print the JSON Schema of events, and nothing else
+    #[arg(long)]
+    pub(crate) schema: bool,
     /// Go on and show events as they come
     #[arg(long, short)]
     pub(crate) follow: bool,

@@ -487,6 +487,45 @@ fn another_log_is_written_without_touching_a_decky() {
 }
 
 #[test]
+fn events_go_everywhere_and_a_hang_up_opens_the_logs_anew() {
+    let Some(lab) = TestLab::build(&[]) else { return };
+    // Nobody listens there: the deployment says so, and goes on.
+    let lists = "log_file = all.log, json:all.jsonl, ecs:all.ecs\nlog_rotate_size = 1M\n\
+                 log_target = tcp://127.0.0.1:9, udp://127.0.0.1:9\n[alpha]";
+    let deployed = lab.deploy_config(&FLEET.replace("[alpha]", lists));
+    assert_eq!(deployed.plan.logging.targets.len(), 2);
+    let files: Vec<_> = deployed.plan.logging.files.iter().map(|file| file.path.clone()).collect();
+    assert_eq!(files.len(), 3);
+    assert!(files.iter().all(|file| file.is_absolute() && file.is_file()), "{files:?}");
+    let address = deployed.plan.deckies[0].address;
+    lab.as_attacker(|| get(address, "/one")).unwrap();
+    lab.events_when("the first request", |events| targets(events).contains(&"/one"));
+    let keeper = Process::of(lab.keeper()).unwrap();
+    keeper.signal(Signal::SIGHUP);
+    lab.status_when("the fleet after it", is_up);
+    assert!(keeper.lives());
+    lab.as_attacker(|| get(address, "/two")).unwrap();
+    let events = lab.finish();
+    assert_eq!(targets(&events), ["/one", "/two"]);
+    for file in files {
+        let lines = fs::read_to_string(&file).unwrap();
+        assert!(lines.contains("/one") && lines.contains("/two"), "{}: {lines}", file.display());
+    }
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_stops_a_deployment_at_its_place() {
+    let Some(lab) = TestLab::build(&[]) else { return };
+    let config = FLEET.replace("[alpha]", "log_target = tls://127.0.0.1?ca=no-such-ca.pem\n[alpha]");
+    let path = lab.file("fleet.ini", &config);
+    let failed = lab.decnet(&["deploy", "--config", path.to_str().unwrap()]);
+    assert_eq!(failed.status.code(), Some(2), "{failed:?}");
+    let said = format!("{}{}", failed.out, failed.err);
+    assert!(said.contains("general.log-target") && said.contains("no-such-ca.pem"), "{said}");
+    assert!(!lab.status().deployed);
+}
+
+#[test]
 fn two_deployments_at_once_do_not_mix() {
     let Some(lab) = TestLab::build(&[]) else { return };
     let path = lab.file("fleet.ini", FLEET);

@@ -21,6 +21,10 @@ const AGAIN: Duration = Duration::from_millis(200);
 
 /// Shows events as they stand in the file, and goes on with `--follow`.
 pub(crate) fn run(arguments: &Events, state: &Path, terminal: &Terminal) -> Result<Outcome, Failure> {
+    if arguments.schema {
+        terminal.write(decnet_logging::schema::EVENT_V1);
+        return Ok(Outcome::done(Shown));
+    }
     let filter = filter(arguments)?;
     let path = arguments.file.clone().unwrap_or_else(|| RunDirectory::of(state).events());
     // Where we may not look there may be something: that is no "nothing was trapped".

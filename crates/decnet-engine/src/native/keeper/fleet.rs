@@ -181,6 +181,16 @@ impl Fleet {
         Ok(())
     }
 
+    /// Opens the files and servers that events go to anew, as after another program has rotated a file. What
+    /// services say meanwhile waits in their sockets.
+    pub(crate) fn reopen_logs(&mut self) {
+        let Some(parts) = &mut self.parts else { return };
+        if let Err(error) = parts.logs.redirect(parts.logs.config()) {
+            report::operator(&format!("opening the logs anew: {error}"));
+        }
+        parts.collector_ended = parts.logs.ended();
+    }
+
     /// Sends the events back to where they went before a deployment that failed.
     fn restore_logs(&mut self, config: Option<CollectorConfig>) {
         let (Some(parts), Some(config)) = (&mut self.parts, config) else { return };
