@@ -5,10 +5,11 @@ mod lab_support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use decnet_engine::{FleetStatus, Health};
@@ -489,11 +490,24 @@ fn another_log_is_written_without_touching_a_decky() {
 #[test]
 fn events_go_everywhere_and_a_hang_up_opens_the_logs_anew() {
     let Some(lab) = TestLab::build(&[]) else { return };
-    // Nobody listens there: the deployment says so, and goes on.
-    let lists = "log_file = all.log, json:all.jsonl, ecs:all.ecs\nlog_rotate_size = 1M\n\
-                 log_target = tcp://127.0.0.1:9, udp://127.0.0.1:9\n[alpha]";
-    let deployed = lab.deploy_config(&FLEET.replace("[alpha]", lists));
-    assert_eq!(deployed.plan.logging.targets.len(), 2);
+    let siem = lab.as_host(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    let heard = siem.local_addr().unwrap();
+    let received = Arc::new(Mutex::new(String::new()));
+    let keep = received.clone();
+    std::thread::spawn(move || {
+        for stream in siem.incoming().map_while(Result::ok) {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                keep.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        }
+    });
+    // Where nobody listens the deployment says so, and goes on.
+    let lists = format!(
+        "log_file = all.log, json:all.jsonl, ecs:all.ecs\nlog_rotate_size = 1M\n\
+         log_target = tcp://127.0.0.1:9, udp://127.0.0.1:9, tcp://{heard}?framing=lf\n[alpha]"
+    );
+    let deployed = lab.deploy_config(&FLEET.replace("[alpha]", &lists));
+    assert_eq!(deployed.plan.logging.targets.len(), 3);
     let files: Vec<_> = deployed.plan.logging.files.iter().map(|file| file.path.clone()).collect();
     assert_eq!(files.len(), 3);
     assert!(files.iter().all(|file| file.is_absolute() && file.is_file()), "{files:?}");
@@ -511,6 +525,8 @@ fn events_go_everywhere_and_a_hang_up_opens_the_logs_anew() {
         let lines = fs::read_to_string(&file).unwrap();
         assert!(lines.contains("/one") && lines.contains("/two"), "{}: {lines}", file.display());
     }
+    let lines = received.lock().unwrap();
+    assert!(lines.contains("/one") && lines.contains("/two"), "{lines}");
 }
 
 #[test]
