@@ -158,12 +158,12 @@ pub(crate) struct Deploy {
     /// A role: services, operating system and distributions at once; see `decnet archetypes`
     #[arg(long, short, value_name = "ROLE")]
     pub(crate) archetype: Option<String>,
-    /// A syslog server: host:port, udp://host:port, tcp://host:port or tls://host:port
+    /// A syslog server: host:port, udp://host:port, tcp://host:port or tls://host:port?ca=FILE; may be repeated
     #[arg(long, value_name = "TARGET")]
-    pub(crate) log_target: Option<String>,
-    /// A file of RFC 5424 lines
+    pub(crate) log_target: Vec<String>,
+    /// A file of RFC 5424 lines, or json:FILE, or ecs:FILE; may be repeated
     #[arg(long, value_name = "FILE")]
-    pub(crate) log_file: Option<String>,
+    pub(crate) log_file: Vec<String>,
     /// One MAC address for all deckies, for Wi-Fi
     #[arg(long)]
     pub(crate) ipvlan: bool,
@@ -221,6 +221,9 @@ pub(crate) struct Validate {
 pub(crate) struct Events {
     #[command(subcommand)]
     pub(crate) view: Option<EventsView>,
+    /// Print the JSON Schema of events, and nothing else
+    #[arg(long)]
+    pub(crate) schema: bool,
     /// Go on and show events as they come
     #[arg(long, short)]
     pub(crate) follow: bool,

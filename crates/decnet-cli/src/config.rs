@@ -5,7 +5,7 @@ use std::path::Path;
 use std::string::FromUtf8Error;
 
 use decnet_core::diagnostic::{Origin, Source, Spanned, sort_by_place};
-use decnet_core::request::{FleetFlags, Format, read};
+use decnet_core::request::{FleetFlags, Folders, Format, read};
 use decnet_core::{Diagnostic, Request};
 
 use crate::arguments::Deploy;
@@ -70,13 +70,15 @@ pub(crate) fn request(deploy: &Deploy) -> Result<(Request, Vec<Diagnostic>), Fai
     let flag = |name: &'static str, value: &Option<String>| {
         value.as_ref().map(|value| Spanned::new(value.clone(), Origin::Flag(name)))
     };
+    // A flag that may be repeated is a list.
+    let list = |values: &[String]| (!values.is_empty()).then(|| values.join(", "));
     let general = &mut request.general;
     for (place, value) in [
         (&mut general.net, flag("--subnet", &deploy.subnet)),
         (&mut general.gw, flag("--gateway", &deploy.gateway)),
         (&mut general.interface, flag("--interface", &deploy.interface)),
-        (&mut general.log_target, flag("--log-target", &deploy.log_target)),
-        (&mut general.log_file, flag("--log-file", &deploy.log_file)),
+        (&mut general.log_target, flag("--log-target", &list(&deploy.log_target))),
+        (&mut general.log_file, flag("--log-file", &list(&deploy.log_file))),
         (&mut general.engine, flag("--engine", &deploy.engine)),
         (&mut general.seed, flag("--seed", &deploy.seed)),
         (&mut general.ipvlan, flag("--ipvlan", &deploy.ipvlan.then(|| "yes".to_owned()))),
@@ -86,24 +88,17 @@ pub(crate) fn request(deploy: &Deploy) -> Result<(Request, Vec<Diagnostic>), Fai
             *place = value;
         }
     }
+    request.folders = folders(deploy.config.as_deref())?;
     found.shrink_to_fit();
     Ok((request, found))
 }
 
-/// Makes the path of the log file absolute: the processes that write it have another current directory. One
-/// from a config file is relative to that file, one from a flag to where the command was typed.
-pub(crate) fn anchor_log_file(request: &mut Request, config: Option<&Path>) -> Result<(), Failure> {
-    let Some(log_file) = &mut request.general.log_file else { return Ok(()) };
-    let base = match (&log_file.origin, config.and_then(Path::parent)) {
-        (Origin::File { .. }, Some(folder)) => folder.join(&log_file.value),
-        _ => Path::new(&log_file.value).to_owned(),
-    };
-    let absolute = std::path::absolute(&base).map_err(|error| Failure::file("find", &base, &error))?;
-    log_file.value = absolute
-        .into_os_string()
-        .into_string()
-        .map_err(|path| Failure::Usage(format!("--log-file: {} is not UTF-8", Path::new(&path).display())))?;
-    Ok(())
+/// Where relative names of files begin: the processes that open them have another current directory. One
+/// from a config is relative to its file, one from a flag to where the command was typed.
+fn folders(config: Option<&Path>) -> Result<Folders, Failure> {
+    let current = std::env::current_dir().map_err(|error| Failure::file("find", Path::new("."), &error))?;
+    let config = config.and_then(Path::parent).map(|folder| current.join(folder));
+    Ok(Folders { config, current: Some(current) })
 }
 
 /// Makes the paths of persona keys absolute: those of a config file are relative to that file.
@@ -157,24 +152,4 @@ fn flags_that_lose(deploy: &Deploy, config: &Path, request: &Request) -> Vec<Dia
             diagnostic
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_log_file_is_found_from_anywhere() {
-        let source = Source::new("conf/fleet.ini", "log_file = deep/x.log");
-        let mut request = Request::default();
-        let mut at = |origin: Origin, value: &str| {
-            request.general.log_file = Some(Spanned::new(value.to_owned(), origin));
-            anchor_log_file(&mut request, Some(Path::new("/etc/conf/fleet.ini"))).unwrap();
-            request.general.log_file.as_ref().unwrap().value.clone()
-        };
-        assert_eq!(at(Origin::file(&source, 11..21), "deep/x.log"), "/etc/conf/deep/x.log");
-        assert_eq!(at(Origin::file(&source, 11..21), "/var/log/x.log"), "/var/log/x.log");
-        let here = std::env::current_dir().unwrap().join("x.log");
-        assert_eq!(at(Origin::Flag("--log-file"), "x.log"), here.to_str().unwrap());
-    }
 }

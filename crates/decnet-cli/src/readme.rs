@@ -19,6 +19,7 @@ use decnet_core::diagnostic::Source;
 use decnet_core::request::{Format, read};
 use decnet_core::service::Port;
 use decnet_core::{HostFacts, ResolveOptions, resolve};
+use decnet_logging::sinks::ecs;
 
 use crate::arguments::Arguments;
 use crate::commands::catalogue_of_all;
@@ -36,6 +37,8 @@ fn tables_in_the_readme_are_true() {
         ("deploy", flags("deploy")),
         ("teardown", flags("teardown")),
         ("events", flags("events")),
+        ("ecs-fields", ecs_fields()),
+        ("ecs-kinds", ecs_kinds()),
         ("exit-codes", exit_codes()),
         ("services", services()),
         ("personas", personas()),
@@ -90,6 +93,37 @@ fn codes<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 /// Prose that came from a terminal: what looks like a tag to Markdown is none.
 fn prose(text: &str) -> String {
     text.replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn ecs_fields() -> String {
+    table(
+        ["our field", "of", "field of ECS", "written as"],
+        ecs::FIELDS.iter().map(|(of, ours, field, convert)| {
+            let of = match of {
+                ecs::Of::All => "every event".to_owned(),
+                ecs::Of::Kind(kind) => code(kind),
+                ecs::Of::Http => "`request`, in HTTP".to_owned(),
+            };
+            let convert = match convert {
+                ecs::Convert::Same => "it is",
+                ecs::Convert::Mac => "`00-00-5E-00-53-23`",
+                ecs::Convert::Nanoseconds => "nanoseconds",
+                ecs::Convert::Number => "a number",
+                ecs::Convert::Outcome => "`success`, `failure`, `unknown`",
+                ecs::Convert::Severity => "its number in RFC 5424",
+            };
+            [code(ours), of, code(field), convert.to_owned()]
+        }),
+    )
+}
+
+fn ecs_kinds() -> String {
+    table(
+        ["event", "`event.category`", "`event.type`"],
+        ecs::KINDS.iter().map(|(kind, category, types)| {
+            [code(kind), codes(category.iter().copied()), codes(types.iter().copied())]
+        }),
+    )
 }
 
 fn command() -> Command {

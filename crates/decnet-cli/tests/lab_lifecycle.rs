@@ -5,10 +5,11 @@ mod lab_support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use decnet_engine::{FleetStatus, Health};
@@ -484,6 +485,60 @@ fn another_log_is_written_without_touching_a_decky() {
     assert_eq!(targets(&events), ["/one", "/two", "/three"]);
     let lines = fs::read_to_string(file).unwrap();
     assert!(lines.contains("/three") && !lines.contains("/two"), "{lines}");
+}
+
+#[test]
+fn events_go_everywhere_and_a_hang_up_opens_the_logs_anew() {
+    let Some(lab) = TestLab::build(&[]) else { return };
+    let siem = lab.as_host(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    let heard = siem.local_addr().unwrap();
+    let received = Arc::new(Mutex::new(String::new()));
+    let keep = received.clone();
+    std::thread::spawn(move || {
+        for stream in siem.incoming().map_while(Result::ok) {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                keep.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        }
+    });
+    // Where nobody listens the deployment says so, and goes on.
+    let lists = format!(
+        "log_file = all.log, json:all.jsonl, ecs:all.ecs\nlog_rotate_size = 1M\n\
+         log_target = tcp://127.0.0.1:9, udp://127.0.0.1:9, tcp://{heard}?framing=lf\n[alpha]"
+    );
+    let deployed = lab.deploy_config(&FLEET.replace("[alpha]", &lists));
+    assert_eq!(deployed.plan.logging.targets.len(), 3);
+    let files: Vec<_> = deployed.plan.logging.files.iter().map(|file| file.path.clone()).collect();
+    assert_eq!(files.len(), 3);
+    assert!(files.iter().all(|file| file.is_absolute() && file.is_file()), "{files:?}");
+    let address = deployed.plan.deckies[0].address;
+    lab.as_attacker(|| get(address, "/one")).unwrap();
+    lab.events_when("the first request", |events| targets(events).contains(&"/one"));
+    let keeper = Process::of(lab.keeper()).unwrap();
+    keeper.signal(Signal::SIGHUP);
+    lab.status_when("the fleet after it", is_up);
+    assert!(keeper.lives());
+    lab.as_attacker(|| get(address, "/two")).unwrap();
+    let events = lab.finish();
+    assert_eq!(targets(&events), ["/one", "/two"]);
+    for file in files {
+        let lines = fs::read_to_string(&file).unwrap();
+        assert!(lines.contains("/one") && lines.contains("/two"), "{}: {lines}", file.display());
+    }
+    let lines = received.lock().unwrap();
+    assert!(lines.contains("/one") && lines.contains("/two"), "{lines}");
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_stops_a_deployment_at_its_place() {
+    let Some(lab) = TestLab::build(&[]) else { return };
+    let config = FLEET.replace("[alpha]", "log_target = tls://127.0.0.1?ca=no-such-ca.pem\n[alpha]");
+    let path = lab.file("fleet.ini", &config);
+    let failed = lab.decnet(&["deploy", "--config", path.to_str().unwrap()]);
+    assert_eq!(failed.status.code(), Some(2), "{failed:?}");
+    let said = format!("{}{}", failed.out, failed.err);
+    assert!(said.contains("general.log-target") && said.contains("no-such-ca.pem"), "{said}");
+    assert!(!lab.status().deployed);
 }
 
 #[test]

@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use ipnet::Ipv4Net;
@@ -12,6 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::address::MacAddress;
 use crate::identity::Identity;
 use crate::service::{PersonaValues, Port};
+
+mod logging;
+
+pub use logging::*;
 
 /// The version of the serialized form. A reader refuses what it does not know.
 pub const VERSION: u32 = 1;
@@ -75,102 +78,6 @@ impl FromStr for EngineChoice {
             other => Err(format!("`{other}` is no engine; there are auto, docker and native")),
         }
     }
-}
-
-/// How syslog travels to a log target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogTransport {
-    /// RFC 5426.
-    Udp,
-    /// RFC 6587, octet counting.
-    Tcp,
-    /// RFC 5425.
-    Tls,
-}
-
-/// Where syslog is sent: `host:port`, `udp://host:port`, `tcp://host:port`, `tls://host:port`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct LogTarget {
-    /// How.
-    pub transport: LogTransport,
-    /// A host name or address, without brackets.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-}
-
-/// Text that is not a log target.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a log target; write host:port, udp://host:port, tcp://host:port or tls://host:port")]
-pub struct InvalidLogTarget(pub String);
-
-impl fmt::Display for LogTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.transport {
-            LogTransport::Udp => "udp",
-            LogTransport::Tcp => "tcp",
-            LogTransport::Tls => "tls",
-        };
-        if self.host.contains(':') {
-            write!(f, "{scheme}://[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{scheme}://{}:{}", self.host, self.port)
-        }
-    }
-}
-
-impl FromStr for LogTarget {
-    type Err = InvalidLogTarget;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = || InvalidLogTarget(text.to_owned());
-        let (transport, rest) = match text.split_once("://") {
-            None => (LogTransport::Udp, text),
-            Some(("udp", rest)) => (LogTransport::Udp, rest),
-            Some(("tcp", rest)) => (LogTransport::Tcp, rest),
-            Some(("tls", rest)) => (LogTransport::Tls, rest),
-            Some(_) => return Err(invalid()),
-        };
-        let (host, port) = rest.rsplit_once(':').ok_or_else(invalid)?;
-        let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(invalid)?;
-        let bare = host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
-        let host = match bare {
-            Some(inner) if inner.parse::<std::net::Ipv6Addr>().is_ok() => inner,
-            Some(_) => return Err(invalid()),
-            None => host,
-        };
-        let named = !host.is_empty()
-            && (bare.is_some()
-                || host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-' || b == b'_'));
-        if !named {
-            return Err(invalid());
-        }
-        Ok(LogTarget { transport, host: host.to_owned(), port })
-    }
-}
-
-impl Serialize for LogTarget {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for LogTarget {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// Where events go.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Logging {
-    /// A syslog server.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<LogTarget>,
-    /// A file of RFC 5424 lines.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<PathBuf>,
 }
 
 /// A service of the user's own: `[custom-SLUG]`.
@@ -265,37 +172,5 @@ impl Plan {
     /// The decky of that name.
     pub fn decky(&self, name: &str) -> Option<&Decky> {
         self.deckies.iter().find(|decky| decky.name == name)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn log_targets() {
-        for (text, shown) in [
-            ("10.0.0.1:514", "udp://10.0.0.1:514"),
-            ("tcp://siem.corp.example:601", "tcp://siem.corp.example:601"),
-            ("tls://[2001:db8::1]:6514", "tls://[2001:db8::1]:6514"),
-        ] {
-            let target: LogTarget = text.parse().unwrap();
-            assert_eq!(target.to_string(), shown);
-            assert_eq!(shown.parse::<LogTarget>().unwrap(), target);
-        }
-        for text in [
-            "",
-            "host",
-            "host:",
-            "host:0",
-            "host:70000",
-            "ftp://host:1",
-            ":514",
-            "a b:514",
-            "[::1:514",
-            "::1:514",
-        ] {
-            assert!(text.parse::<LogTarget>().is_err(), "{text}");
-        }
     }
 }

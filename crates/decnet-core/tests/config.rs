@@ -60,6 +60,9 @@ fn values(request: &Request) -> String {
     line("general", "interface", &general.interface);
     line("general", "log_target", &general.log_target);
     line("general", "log_file", &general.log_file);
+    line("general", "log_rotate_size", &general.log_rotate_size);
+    line("general", "log_rotate_age", &general.log_rotate_age);
+    line("general", "log_rotate_keep", &general.log_rotate_keep);
     line("general", "engine", &general.engine);
     line("general", "seed", &general.seed);
     line("general", "domain", &general.domain);

@@ -194,6 +194,7 @@ proptest! {
         for field in [
             &mut general.net, &mut general.gw, &mut general.interface, &mut general.log_target,
             &mut general.log_file, &mut general.engine, &mut general.seed, &mut general.domain,
+            &mut general.log_rotate_size, &mut general.log_rotate_age, &mut general.log_rotate_keep,
             &mut general.ipvlan, &mut request.ip_start,
         ] {
             *field = next();

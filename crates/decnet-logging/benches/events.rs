@@ -78,8 +78,7 @@ fn collect(c: &mut Criterion) {
         json_file: Some(directory.path().join("events.jsonl")),
         syslog_file: Some(directory.path().join("events.log")),
         target: None,
-        artifacts: None,
-        heartbeat_s: None,
+        ..CollectorConfig::default()
     };
     let mut collector = Collector::new(&config, Arc::new(|notice| panic!("{notice}"))).expect("a collector");
     let services: Vec<SocketSink> = (0..SOURCES)

@@ -22,7 +22,9 @@ use crate::duties::Duties;
 use crate::event::{Body, Event, Report, SCHEMA, Speaker};
 use crate::heartbeat::Standing;
 use crate::reader::last_seq;
-use crate::sinks::{JsonFile, Notice, OperatorLog, Sink, SyslogFile, UdpSink};
+use crate::sinks::{
+    self, DeliveryConfig, Direct, JsonFile, Notice, OpenError, OperatorLog, Sink, SyslogFile, UdpSink,
+};
 use crate::socket::DATAGRAM_LIMIT;
 use crate::text::shown;
 
@@ -67,6 +69,9 @@ pub struct CollectorConfig {
     /// Seconds between heartbeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat_s: Option<u64>,
+    /// Every way out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliveries: Vec<DeliveryConfig>,
 }
 
 /// Why there is no collector.
@@ -84,6 +89,9 @@ pub enum CollectorError {
     /// There is no place for artifacts.
     #[error(transparent)]
     Artifacts(#[from] StoreError),
+    /// A way out cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// epoll failed: too many open files, or no memory in the kernel.
     #[error("wait for log sockets: {0}")]
     Wait(io::Error),
@@ -157,6 +165,9 @@ impl Collector {
             }
             Some(target) => log(&Notice::TransportUnsupported(target.clone())),
             None => {}
+        }
+        for delivery in &config.deliveries {
+            sinks.push(Box::new(Direct::new(sinks::open(delivery, log.clone())?, log.clone())));
         }
         let mut collector = Self::with_sinks(&config.fleet, sinks, last + 1, log.clone())?;
         collector.duties = Duties::new(config.heartbeat_s);

@@ -19,6 +19,17 @@ pub const RAW_LIMIT: usize = 64 * 1024;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Session(pub u128);
 
+#[cfg(test)]
+impl schemars::JsonSchema for Session {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Session".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^[0-9a-f]{32}$" })
+    }
+}
+
 impl fmt::Display for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)
@@ -46,6 +57,7 @@ impl<'de> Deserialize<'de> for Session {
 
 /// RFC 5424 severities that events use, by how deep the intruder is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// 2: an exploit, a planted bait, a test for a decoy, an attempt to get out.
@@ -89,6 +101,17 @@ impl Severity {
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Bytes(pub Vec<u8>);
 
+#[cfg(test)]
+impl schemars::JsonSchema for Bytes {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Bytes".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "contentEncoding": "base64" })
+    }
+}
+
 impl fmt::Debug for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "b\"{}\"", self.0.escape_ascii())
@@ -119,6 +142,7 @@ pub fn text(bytes: &[u8]) -> (String, Option<Bytes>) {
 
 /// What came of a login, a command, a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Refused, or answered with an error.
@@ -131,6 +155,7 @@ pub enum Outcome {
 
 /// A credential, normalised. Exactly one of password, hash, token and public key is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Credential {
     /// The user name; empty where the protocol has none.
     pub username: String,
@@ -193,6 +218,7 @@ impl Credential {
 
 /// Why a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CloseReason {
     /// The client closed.
@@ -209,6 +235,7 @@ pub enum CloseReason {
 
 /// Which way a file went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// We gave it.
@@ -219,6 +246,7 @@ pub enum Direction {
 
 /// What happened: the kind of the event (`event` in JSON, MSGID in syslog) and what belongs to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "event")]
 #[allow(missing_docs, reason = "the fields are the vocabulary itself; each variant says what it is for")]
 pub enum Body {
@@ -405,6 +433,7 @@ pub enum Body {
 }
 
 /// Where a fleet's collector stands in its life.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Life {
@@ -483,8 +512,12 @@ impl Body {
     }
 }
 
+#[cfg(test)]
+use crate::schema::{TimestampText, TransportWord};
+
 /// What a service says: everything about an event but who, when and in which order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
     /// The conversation.
     pub session: Session,
@@ -497,6 +530,7 @@ pub struct Report {
     /// Our port.
     pub dst_port: u16,
     /// TCP or UDP.
+    #[cfg_attr(test, schemars(with = "TransportWord"))]
     pub transport: Transport,
     /// Whether it came through TLS.
     pub tls: bool,
@@ -564,6 +598,7 @@ impl Report {
 
 /// Who speaks on a socket to the collector. Told by the engine, never by the service.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Speaker {
     /// The fleet.
     pub fleet: String,
@@ -577,11 +612,13 @@ pub struct Speaker {
 
 /// An event as it is kept and sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Event {
     /// [`SCHEMA`].
     pub schema: u16,
     /// Microseconds since 1970-01-01 UTC in memory; RFC 3339 with six fractional digits in JSON.
     #[serde(with = "timestamp")]
+    #[cfg_attr(test, schemars(with = "TimestampText"))]
     pub ts: i64,
     /// Counts every event of this collector, from 1, without gaps.
     pub seq: u64,

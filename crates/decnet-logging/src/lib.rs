@@ -14,6 +14,7 @@
 //! | [`duties`], [`heartbeat`], [`mod@summary`], [`activity`] | what the collector says of itself, and of whole scans |
 //! | [`syslog`], [`json`], [`text`] | the two forms of a line, and what must never stand in one |
 //! | [`reader`], [`mod@story`], [`coalesce`], [`groups`] | files of events read again, and told to a person |
+//! | [`schema`] | the event contract as a JSON Schema |
 //! | [`target`] | whether a syslog server is there |
 //!
 //! ```
@@ -53,6 +54,9 @@ pub mod groups;
 pub mod heartbeat;
 pub mod json;
 pub mod reader;
+#[cfg(test)]
+mod samples;
+pub mod schema;
 mod shrink;
 pub mod sink;
 pub mod sinks;

@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
-use std::time::Duration;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
 
 use decnet_core::plan::{LogTarget, LogTransport};
+
+use crate::sinks::link::Link;
 
 /// Where names are looked up. Not DNS: a query for the log server's name would be seen on the LAN of the
 /// decoys, and a static binary has no resolver of the C library.
@@ -21,8 +23,8 @@ const PROBE: &[u8] = b"<134>1 - - - - probe -";
      add the name to /etc/hosts"
 )]
 pub struct ResolveError {
-    /// The target.
-    pub target: LogTarget,
+    /// The target, as it is written.
+    pub target: String,
     /// Its host.
     pub host: String,
 }
@@ -36,7 +38,7 @@ pub fn resolve(target: &LogTarget) -> Result<SocketAddr, ResolveError> {
     let hosts = std::fs::read_to_string(HOSTS).unwrap_or_default();
     lookup(&target.host, &hosts)
         .map(|ip| SocketAddr::new(ip, target.port))
-        .ok_or_else(|| ResolveError { target: target.clone(), host: target.host.clone() })
+        .ok_or_else(|| ResolveError { target: target.to_string(), host: target.host.clone() })
 }
 
 /// The first address of a name in the text of a hosts(5) file; names have no case.
@@ -67,6 +69,8 @@ pub enum Finding {
     TimedOut(Duration),
     /// There is no way there.
     Unreachable(String),
+    /// TLS: a server answers, and there is no trust between it and us.
+    Untrusted(String),
     /// The name has no address.
     Unresolved(ResolveError),
 }
@@ -84,21 +88,21 @@ impl Probe {
     /// The warning for the operator; none if nothing speaks against the target. `kept` says whether events
     /// for it are kept on disk until it is back.
     pub fn warning(&self, kept: bool) -> Option<String> {
-        let LogTarget { host, port, .. } = &self.target;
-        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        let place = self.target.place();
         let why = match &self.finding {
             Finding::Answered | Finding::Silent => return None,
             Finding::Unresolved(error) => return Some(error.to_string()),
             Finding::Refused => "it refuses".to_owned(),
             Finding::TimedOut(after) => format!("no answer in {} ms", after.as_millis()),
             Finding::Unreachable(why) => why.clone(),
+            Finding::Untrusted(why) => why.clone(),
         };
         let consequence = if kept {
             "Logs wait on disk while it is down, and are lost past the disk bound."
         } else {
             "Logs will be lost if it stays down."
         };
-        Some(format!("log target {host}:{port} is unreachable ({why}). {consequence}"))
+        Some(format!("log target {place} is unreachable ({why}). {consequence}"))
     }
 
     /// What the probe could not find out; none if it could find out everything.
@@ -119,34 +123,71 @@ impl fmt::Display for Finding {
             Finding::Silent => f.write_str("silent"),
             Finding::Refused => f.write_str("refused"),
             Finding::TimedOut(after) => write!(f, "no answer in {} ms", after.as_millis()),
-            Finding::Unreachable(why) => f.write_str(why),
+            Finding::Unreachable(why) | Finding::Untrusted(why) => f.write_str(why),
             Finding::Unresolved(error) => error.fmt(f),
         }
     }
 }
 
+/// Looks whether log targets are there, all at the same time, for at most `timeout`.
+pub fn probe_all(targets: &[LogTarget], timeout: Duration) -> Vec<Probe> {
+    std::thread::scope(|scope| {
+        let asking: Vec<_> =
+            targets.iter().map(|target| (target, scope.spawn(|| probe(target, timeout)))).collect();
+        let answer = |(target, thread): (&LogTarget, std::thread::ScopedJoinHandle<'_, Probe>)| {
+            thread.join().unwrap_or_else(|_| Probe {
+                target: target.clone(),
+                finding: Finding::Unreachable("it could not be asked".to_owned()),
+            })
+        };
+        asking.into_iter().map(answer).collect()
+    })
+}
+
 /// Looks whether a log target is there, for at most `timeout`. UDP: one message of RFC 5424 without facts is
-/// sent, and an ICMP refusal waited for. TCP and TLS: a connection is made and closed; no TLS is spoken.
+/// sent, and an ICMP refusal waited for. TCP: a connection is made and closed. TLS: hands are shaken.
 pub fn probe(target: &LogTarget, timeout: Duration) -> Probe {
-    // Zero means "for ever" to the socket options and is refused by connect.
+    // Zero means "for ever" to the socket options.
     let timeout = timeout.max(Duration::from_millis(1));
     let finding = match resolve(target) {
         Err(error) => Finding::Unresolved(error),
         Ok(address) => {
             let result = match target.transport {
                 LogTransport::Udp => probe_udp(address, timeout),
-                LogTransport::Tcp | LogTransport::Tls => {
-                    TcpStream::connect_timeout(&address, timeout).map(|_| Finding::Answered)
-                }
+                LogTransport::Tcp | LogTransport::Tls => probe_stream(target, timeout),
             };
             result.unwrap_or_else(|error| match error.kind() {
                 io::ErrorKind::ConnectionRefused => Finding::Refused,
                 io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Finding::TimedOut(timeout),
+                io::ErrorKind::InvalidData => Finding::Untrusted(error.to_string()),
                 _ => Finding::Unreachable(error.to_string()),
             })
         }
     };
     Probe { target: target.clone(), finding }
+}
+
+/// How long a server that refuses our certificate takes to say so, after the handshake (TLS 1.3).
+const REFUSAL: Duration = Duration::from_millis(300);
+
+fn probe_stream(target: &LogTarget, timeout: Duration) -> io::Result<Finding> {
+    let deadline = Instant::now() + timeout;
+    let mut link = Link::begin(target)?;
+    if !link.ready(deadline)? {
+        return Ok(Finding::TimedOut(timeout));
+    }
+    if target.transport == LogTransport::Tls {
+        let until = deadline.min(Instant::now() + REFUSAL);
+        loop {
+            link.listen()?;
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            link.wait(left)?;
+        }
+    }
+    Ok(Finding::Answered)
 }
 
 fn probe_udp(address: SocketAddr, timeout: Duration) -> io::Result<Finding> {

@@ -66,8 +66,7 @@ impl Place {
             json_file: Some(self.json.clone()),
             syslog_file: Some(self.syslog.clone()),
             target: None,
-            artifacts: None,
-            heartbeat_s: None,
+            ..CollectorConfig::default()
         }
     }
 

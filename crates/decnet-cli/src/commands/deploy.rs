@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use decnet_core::diagnostic::has_errors;
-use decnet_core::plan::EngineChoice;
+use decnet_core::plan::{EngineChoice, LogTransport};
+use decnet_core::resolve::log_targets;
 use decnet_core::state::{self, State, StateDir};
 use decnet_core::{Diagnostic, HostFacts, Origin, Plan, Request, ResolveOptions, resolve};
 use decnet_engine::native::NativeEngine;
 use decnet_engine::{Converged, Engine, preflight};
+use decnet_logging::sinks::trust;
 use decnet_logging::target;
 use decnet_net::facts;
 use decnet_net::probe::{ArpProber, Prober};
@@ -54,7 +56,6 @@ pub(crate) fn deploy(arguments: &Deploy, path: &Path, terminal: &Terminal) -> Re
         ));
     }
     let (mut request, mut found) = config::request(arguments)?;
-    config::anchor_log_file(&mut request, arguments.config.as_deref())?;
     config::anchor_files(&mut request, arguments.config.as_deref())?;
     config::join(&mut found, decnet_engine::files::examine(&request));
     let directory = StateDir::open(path)?;
@@ -69,12 +70,13 @@ pub(crate) fn deploy(arguments: &Deploy, path: &Path, terminal: &Terminal) -> Re
         _ => Vec::new(),
     };
     let (plan, more) = settle(&request, &mut host, &options, &ours, !has_errors(&found))?;
+    check_log_targets(&request, &mut found);
     config::join(&mut found, more);
     let Some(plan) = plan.filter(|_| !has_errors(&found)) else { return Err(Failure::Request(found)) };
     terminal.diagnose(&found);
     choose_engine(plan.engine, terminal)?;
     preflight::native(&plan)?;
-    let warnings = probe_log_target(&plan, terminal);
+    let warnings = probe_log_targets(&plan, terminal);
 
     // Before anything is made, so that a crash leaves a state by which teardown finds it.
     let mut state = State::new(plan.clone(), state::Engine::Native);
@@ -159,15 +161,28 @@ fn choose_engine(wish: EngineChoice, terminal: &Terminal) -> Result<(), Failure>
     }
 }
 
-/// Asks the log target whether it is there. A silent one stops nothing.
-fn probe_log_target(plan: &Plan, terminal: &Terminal) -> Vec<String> {
-    let Some(log_target) = &plan.logging.target else { return Vec::new() };
-    let probe = target::probe(log_target, TARGET_PATIENCE);
-    let warnings: Vec<String> = probe.warning(false).into_iter().collect();
+/// Asks the log targets whether they are there, all at once. One that is silent or not trusted stops
+/// nothing.
+fn probe_log_targets(plan: &Plan, terminal: &Terminal) -> Vec<String> {
+    let probes = target::probe_all(&plan.logging.targets, TARGET_PATIENCE);
+    let warnings: Vec<String> = probes.iter().filter_map(|probe| probe.warning(true)).collect();
     for warning in &warnings {
         terminal.warn(warning);
     }
     warnings
+}
+
+/// Reads the files that TLS targets name. A deployment whose log can never leave is refused, at the place
+/// where the target is written.
+fn check_log_targets(request: &Request, found: &mut Vec<Diagnostic>) {
+    // What is wrong with their text was found in resolving.
+    for (target, origin) in log_targets(request, &mut Vec::new()) {
+        if target.transport == LogTransport::Tls
+            && let Err(error) = trust::client(&target)
+        {
+            found.push(Diagnostic::error("general.log-target", origin, error.to_string()));
+        }
+    }
 }
 
 /// A number for a fleet that was given none, from the kernel.

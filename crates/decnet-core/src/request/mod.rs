@@ -52,7 +52,7 @@ mod section_name;
 mod sections;
 mod toml;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Source, Spanned, sort_by_place};
@@ -109,6 +109,17 @@ pub struct Request {
     pub customs: Vec<CustomSection>,
     /// `--ip-start`: the first address to assign.
     pub ip_start: Option<Text>,
+    /// Where relative names of files begin.
+    pub folders: Folders,
+}
+
+/// Where relative names of files in a request begin; they stay relative where that is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Folders {
+    /// Those of the config file: its own folder.
+    pub config: Option<PathBuf>,
+    /// Those of flags: the folder in which the command was typed.
+    pub current: Option<PathBuf>,
 }
 
 /// `[general]`.
@@ -120,10 +131,16 @@ pub struct General {
     pub gw: Option<Text>,
     /// The NIC.
     pub interface: Option<Text>,
-    /// The syslog server.
+    /// Comma list of syslog servers.
     pub log_target: Option<Text>,
-    /// The syslog file.
+    /// Comma list of log files.
     pub log_file: Option<Text>,
+    /// Before which size a log file is put aside.
+    pub log_rotate_size: Option<Text>,
+    /// At which age a log file is put aside.
+    pub log_rotate_age: Option<Text>,
+    /// How many log files that were put aside are kept.
+    pub log_rotate_keep: Option<Text>,
     /// `auto`, `docker` or `native`.
     pub engine: Option<Text>,
     /// The seed, a number.

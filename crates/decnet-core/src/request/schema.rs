@@ -62,12 +62,15 @@ impl<T> Key<T> {
 }
 
 /// The keys of `[general]`.
-pub(super) static GENERAL: [Key<General>; 9] = [
+pub(super) static GENERAL: [Key<General>; 12] = [
     Key::new("net", &["subnet", "network", "cidr", "lan"], Accepts::Text, |to| &mut to.net),
     Key::new("gw", &["gateway", "router"], Accepts::Text, |to| &mut to.gw),
     Key::new("interface", &["nic", "iface", "device"], Accepts::Text, |to| &mut to.interface),
-    Key::new("log_target", &["syslog", "log_server"], Accepts::Text, |to| &mut to.log_target),
-    Key::new("log_file", &["log"], Accepts::Text, |to| &mut to.log_file),
+    Key::new("log_target", &["syslog", "log_server", "log_targets"], Accepts::List, |to| &mut to.log_target),
+    Key::new("log_file", &["log", "log_files"], Accepts::List, |to| &mut to.log_file),
+    Key::new("log_rotate_size", &["log_size"], Accepts::Integer, |to| &mut to.log_rotate_size),
+    Key::new("log_rotate_age", &["log_age"], Accepts::Text, |to| &mut to.log_rotate_age),
+    Key::new("log_rotate_keep", &["log_keep"], Accepts::Integer, |to| &mut to.log_rotate_keep),
     Key::new("engine", &[], Accepts::Text, |to| &mut to.engine),
     Key::new("seed", &[], Accepts::Integer, |to| &mut to.seed),
     Key::new("domain", &["dns_domain"], Accepts::Text, |to| &mut to.domain),

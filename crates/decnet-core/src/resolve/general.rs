@@ -1,14 +1,13 @@
 //! `[general]`: network, logging, engine, seed, domain.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 
 use ipnet::Ipv4Net;
 
-use super::{hosts, words};
+use super::{hosts, logging, words};
 use crate::diagnostic::{Diagnostic, Level, Origin};
 use crate::facts::HostFacts;
-use crate::plan::{Attachment, EngineChoice, LogTarget, Logging, Network};
+use crate::plan::{Attachment, EngineChoice, Logging, Network};
 use crate::request::{Request, Text};
 use crate::service::parse_bool;
 
@@ -39,28 +38,12 @@ pub(super) fn resolve(
     let network = network(request, facts, diagnostics);
     let ip_start = request.ip_start.as_ref().and_then(|text| ip_start(text, network.as_ref(), diagnostics));
     let engine = general.engine.as_ref().and_then(|text| engine(text, diagnostics));
-    let target = general.log_target.as_ref().and_then(|text| {
-        let parsed = text.value.trim().parse::<LogTarget>();
-        let complain = |error: &_| {
-            Diagnostic::error("general.log-target", text.origin.clone(), format!("{error}"))
-                .help("such as `10.0.0.5:514` or `tls://siem.corp.lan:6514`")
-        };
-        parsed.inspect_err(|error| diagnostics.push(complain(error))).ok()
-    });
-    let file = general.log_file.as_ref().and_then(|text| {
-        let path = text.value.trim();
-        if path.is_empty() || path.ends_with('/') {
-            let message = format!("`{path}` is not the name of a log file");
-            diagnostics.push(Diagnostic::error("general.log-file", text.origin.clone(), message));
-            return None;
-        }
-        Some(PathBuf::from(path))
-    });
+    let logging = logging::resolve(request, diagnostics);
     General {
         seed: general.seed.as_ref().and_then(|text| number(text, diagnostics)).unwrap_or(seed),
         network,
         engine: engine.unwrap_or_default(),
-        logging: Logging { target, file },
+        logging,
         domain: general.domain.as_ref().and_then(|text| domain(text, diagnostics)),
         ip_start,
     }

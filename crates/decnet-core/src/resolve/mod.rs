@@ -34,11 +34,14 @@ mod distros;
 mod general;
 mod groups;
 mod hosts;
+mod logging;
 mod members;
 mod personas;
 mod ports;
 mod services;
 mod words;
+
+pub use logging::log_targets;
 
 use crate::catalogue::Catalogue;
 use crate::diagnostic::{Diagnostic, Origin, has_errors, sort_by_place};

@@ -10,13 +10,26 @@ use decnet_core::plan::LogTarget;
 use crate::event::Event;
 use crate::target::ResolveError;
 
+pub mod config;
+pub mod datagrams;
 pub mod delivery;
+mod direct;
+pub mod ecs;
 pub mod file;
+mod flight;
 pub mod json;
 mod lines;
+pub(crate) mod link;
+pub mod log_file;
+mod readiness;
+pub mod stream;
+pub mod trust;
 pub mod udp;
+mod unacknowledged;
 
+pub use config::{DeliveryConfig, OpenError, open};
 pub use delivery::{Delivery, DeliveryError};
+pub(crate) use direct::Direct;
 pub use file::SyslogFile;
 pub use json::JsonFile;
 pub use udp::UdpSink;
@@ -74,6 +87,21 @@ pub enum Notice {
     #[error("cannot keep artifacts in {path}: {source}; their hashes and sizes are still told")]
     ArtifactsFailed {
         /// The store.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A way out takes nothing.
+    #[error("{0}; events for it wait")]
+    DeliveryFailed(DeliveryError),
+    /// A way out takes events again.
+    #[error("{0} takes events again")]
+    DeliveryRecovered(String),
+    /// A log file cannot be put aside. Free its name or give the right to rename in its directory; events
+    /// go on into it.
+    #[error("cannot put {path} aside: {source}; it grows past its limit meanwhile")]
+    RotationFailed {
+        /// The file.
         path: PathBuf,
         /// The cause.
         source: io::Error,

@@ -28,31 +28,37 @@ pub fn encode_into(event: &Event, line: &mut String) {
     write_line(event, &[], line);
 }
 
-/// One line of at most [`DATAGRAM_LIMIT`] octets, for UDP (RFC 5426): the raw bytes are cut first, then the
-/// longest values, and `truncated` names them.
+/// One line of at most [`DATAGRAM_LIMIT`] octets, for UDP (RFC 5426).
 pub fn encode_datagram(event: &Event) -> String {
+    encode_within(event, DATAGRAM_LIMIT)
+}
+
+/// One line of at most `limit` octets: the raw bytes are cut first, then the longest values, and `truncated`
+/// names them. What says who, where and when is never cut, so that a limit under about 600 octets may be
+/// passed by a few.
+pub fn encode_within(event: &Event, limit: usize) -> String {
     let mut event = Cow::Borrowed(event);
     let mut cut = Vec::new();
     // Most of a long event is raw bytes of which nothing past the limit can go along: they are not even
     // encoded, or each such event would cost hundreds of microseconds.
-    if event.report.raw.as_ref().is_some_and(|raw| raw.0.len() > DATAGRAM_LIMIT) {
+    if event.report.raw.as_ref().is_some_and(|raw| raw.0.len() > limit) {
         let report = &mut event.to_mut().report;
         if let Some(raw) = &mut report.raw {
-            raw.0.truncate(DATAGRAM_LIMIT);
+            raw.0.truncate(limit);
         }
         report.raw_truncated = true;
         cut.push("raw".to_owned());
     }
     let line = encode(&event);
-    if line.len() <= DATAGRAM_LIMIT {
+    if line.len() <= limit {
         return line;
     }
     let written = |event: &Event, cut: &[String]| {
-        let mut line = String::with_capacity(2 * DATAGRAM_LIMIT);
+        let mut line = String::with_capacity(2 * limit);
         write_line(event, cut, &mut line);
         line
     };
-    let excess = |event: &Event, cut: &[String]| written(event, cut).len().saturating_sub(DATAGRAM_LIMIT);
+    let excess = |event: &Event, cut: &[String]| written(event, cut).len().saturating_sub(limit);
     match shrink(event.as_ref(), cut, excess) {
         Some((event, cut)) => written(&event, &cut),
         // An event that does not survive its own JSON: the header alone still tells what happened.

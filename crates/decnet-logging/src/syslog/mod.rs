@@ -18,7 +18,7 @@
 mod encode;
 mod parse;
 
-pub use encode::{encode, encode_datagram, encode_into};
+pub use encode::{encode, encode_datagram, encode_into, encode_within};
 pub use parse::{ParseError, parse};
 
 /// local0.

@@ -26,6 +26,10 @@ const AGAIN: Duration = Duration::from_millis(200);
 
 /// Shows events as they stand in the file, and goes on with `--follow`.
 pub(crate) fn run(arguments: &Events, state: &Path, terminal: &Terminal) -> Result<Outcome, Failure> {
+    if arguments.schema {
+        terminal.write(decnet_logging::schema::EVENT_V1);
+        return Ok(Outcome::done(Shown));
+    }
     match &arguments.view {
         Some(EventsView::Artifact { sha256, to }) => {
             return artifact::run(sha256, to.as_deref(), state, terminal);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use decnet_core::Plan;
 use decnet_logging::collector::CollectorConfig;
+use decnet_logging::sinks::DeliveryConfig;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -155,10 +156,10 @@ impl Fleet {
         let config = CollectorConfig {
             fleet: plan.fleet.clone(),
             json_file: Some(self.run.events()),
-            syslog_file: plan.logging.file.clone(),
-            target: plan.logging.target.clone(),
+            deliveries: DeliveryConfig::of(&plan.logging),
             artifacts: Some(self.run.artifacts()),
             heartbeat_s: Some(HEARTBEAT_S),
+            ..CollectorConfig::default()
         };
         let Some(parts) = &mut self.parts else {
             let logs = Logs::start(config)?;
@@ -184,6 +185,16 @@ impl Fleet {
             }
         }
         Ok(())
+    }
+
+    /// Opens the files and servers that events go to anew, as after another program has rotated a file. What
+    /// services say meanwhile waits in their sockets.
+    pub(crate) fn reopen_logs(&mut self) {
+        let Some(parts) = &mut self.parts else { return };
+        if let Err(error) = parts.logs.redirect(parts.logs.config()) {
+            report::operator(&format!("opening the logs anew: {error}"));
+        }
+        parts.collector_ended = parts.logs.ended();
     }
 
     /// Sends the events back to where they went before a deployment that failed.

@@ -60,6 +60,7 @@ fn keep(run: &RunDirectory) -> Result<(), EngineError> {
     let listener = UnixListener::bind(&path).map_err(|source| EngineError::File { path, source })?;
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGTERM);
+    mask.add(Signal::SIGHUP);
     mask.thread_block().map_err(|error| EngineError::system("hold back signals", error))?;
     let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
         .map_err(|error| EngineError::system("hear signals", error))?;
@@ -68,7 +69,14 @@ fn keep(run: &RunDirectory) -> Result<(), EngineError> {
     loop {
         let woken = wait(&listener, &signals, &fleet)?;
         fleet.attend();
-        if woken.signal {
+        while woken.signal
+            && let Ok(Some(signal)) = signals.read_signal()
+        {
+            // Hanging up means what it means to every daemon: open the logs anew. All else is the end.
+            if signal.ssi_signo == Signal::SIGHUP as u32 {
+                fleet.reopen_logs();
+                continue;
+            }
             fleet.dissolve();
             return Ok(());
         }
