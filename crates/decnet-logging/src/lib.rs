@@ -42,6 +42,7 @@ pub mod collector;
 pub mod control;
 pub mod event;
 mod fields;
+pub mod journal;
 pub mod json;
 pub mod reader;
 mod shrink;
