@@ -214,7 +214,10 @@ pub(crate) struct Validate {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Events {
+    #[command(subcommand)]
+    pub(crate) action: Option<EventsAction>,
     /// Go on and show events as they come
     #[arg(long, short)]
     pub(crate) follow: bool,
@@ -236,7 +239,23 @@ pub(crate) struct Events {
     /// Only this conversation
     #[arg(long, value_name = "ID")]
     pub(crate) session: Option<String>,
-    /// Another file of events: JSON lines, or RFC 5424 lines
+    /// A file of events instead of the journal: JSON lines, or RFC 5424 lines
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventsAction {
+    /// Check that the journal is what was written: the chain of all its hashes
+    Verify(Verify),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Another journal's directory [default: that of the state directory]
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) journal: Option<PathBuf>,
+    /// A hash that was printed earlier: fail if the journal does not hold it any more
+    #[arg(long, value_name = "HASH")]
+    pub(crate) contains: Option<String>,
 }

@@ -1,25 +1,29 @@
-//! The collector: hears every service, adds who, when and in which order, and writes to the sinks.
+//! The collector: hears every service, adds who, when and in which order, and writes it to the journal.
 //!
 //! One thread, one epoll, no timer while nothing happens. Which socket a report came in on says who speaks;
 //! time, sequence number and severity are made here. Whatever a report says beyond the vocabulary of
-//! [`Report`] is dropped unread.
+//! [`Report`] is dropped unread. Every way out ([`Delivery`]) has a thread and a place in the journal of its
+//! own: none of them can delay this one.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use decnet_core::plan::{LogTarget, LogTransport};
-use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
-use rustix::io::{Errno, ioctl_fionread};
-use rustix::net::{RecvFlags, recv};
+use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::control::{self, Message};
-use crate::event::{Body, Event, Report, SCHEMA, Speaker};
-use crate::reader::last_seq;
-use crate::sinks::{JsonFile, Notice, OperatorLog, Sink, SyslogFile, UdpSink};
+use crate::driver::{Driver, Losses};
+use crate::event::{Body, EventRef, Report, SCHEMA, Speaker};
+use crate::journal::{Journal, JournalConfig, JournalError, Progress};
+use crate::json;
+use crate::sinks::{Delivery, JsonFile, Notice, OperatorLog, SyslogFile, UdpSink};
 use crate::socket::DATAGRAM_LIMIT;
+use crate::source::{Heard, Source};
 use crate::text::shown;
 
 /// Reports taken from one source before the others have their turn.
@@ -31,17 +35,22 @@ const LAST_TURN: usize = 4096;
 /// Ready sources in one batch.
 const BATCH: usize = 256;
 
-/// How soon a sink with something left is tried again.
+/// How soon a journal that could not be written is tried again.
 const RETRY: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// The control socket's mark in epoll; sources have their index.
 const CONTROL: u64 = u64::MAX;
 
-/// What the collector writes to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The mark of the deliveries' threads.
+const LOSSES: u64 = u64::MAX - 1;
+
+/// Where the collector writes, and the ways out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollectorConfig {
     /// The fleet, for events of the collector itself.
     pub fleet: String,
+    /// Every event, first of all.
+    pub journal: JournalConfig,
     /// A file of JSON lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json_file: Option<PathBuf>,
@@ -53,15 +62,39 @@ pub struct CollectorConfig {
     pub target: Option<LogTarget>,
 }
 
+impl CollectorConfig {
+    /// A journal with the usual bounds, and no way out of it.
+    pub fn new(fleet: impl Into<String>, journal: impl Into<PathBuf>) -> Self {
+        CollectorConfig {
+            fleet: fleet.into(),
+            journal: JournalConfig::new(journal),
+            json_file: None,
+            syslog_file: None,
+            target: None,
+        }
+    }
+}
+
 /// Why there is no collector.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CollectorError {
+    /// There is no journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// A file cannot be opened: make its directory, or give this user the right.
     #[error("open the event file {path}: {source}")]
     File {
         /// The file.
         path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A way out cannot be begun.
+    #[error("begin delivery `{delivery}`: {source}")]
+    Delivery {
+        /// Its name.
+        delivery: String,
         /// The cause.
         source: io::Error,
     },
@@ -80,89 +113,111 @@ pub enum CollectorError {
     },
 }
 
-/// One service of one decky.
-struct Source {
-    speaker: Speaker,
-    socket: OwnedFd,
+/// Asks every delivery to open anew what it has open: after another program has rotated a file. For a thread
+/// that hears of SIGHUP.
+#[derive(Clone, Debug)]
+pub struct Reopen(Arc<Progress>);
+
+impl Reopen {
+    /// Asks.
+    pub fn reopen(&self) {
+        self.0.reopen();
+    }
 }
 
-/// Hears sources and writes to sinks.
+/// Hears sources and writes the journal.
 pub struct Collector {
     epoll: OwnedFd,
     sources: Vec<Option<Source>>,
     /// Indices in `sources` that are free.
     free: Vec<usize>,
-    sinks: Vec<Box<dyn Sink>>,
+    /// Sources of which something is written, or about to be, that is yet to be taken from the socket.
+    seen: Vec<usize>,
+    journal: Journal,
+    drivers: Vec<Driver>,
+    losses: Arc<Losses>,
     /// The speaker of the collector's own events.
     own: Speaker,
-    next_seq: u64,
     clock: Box<dyn Fn() -> i64 + Send>,
     log: OperatorLog,
     /// Where datagrams are received; one byte more than allowed, to see that one was longer.
     buffer: Vec<u8>,
-    /// A sink has something left.
-    unflushed: bool,
 }
 
 impl Collector {
-    /// A collector with the sinks of a configuration. Sequence numbers go on from the last whole line of its
-    /// files. A target that cannot be reached or has no address is a notice, not an error: the files go on.
+    /// A collector with the ways out of a configuration. Sequence numbers go on from the journal. A target
+    /// that cannot be reached or has no address is a notice, not an error: its events wait in the journal.
     ///
     /// # Errors
-    /// A file cannot be opened; see [`CollectorError`].
+    /// The journal or a file cannot be opened; see [`CollectorError`].
     pub fn new(config: &CollectorConfig, log: OperatorLog) -> Result<Self, CollectorError> {
-        let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
-        let mut last = 0;
-        for path in config.json_file.iter().chain(&config.syslog_file) {
-            let failed = |source| CollectorError::File { path: path.clone(), source };
-            last = last.max(last_seq(path).map_err(failed)?.unwrap_or(0));
-        }
+        let mut deliveries: Vec<Box<dyn Delivery>> = Vec::new();
         if let Some(path) = &config.json_file {
             let failed = |source| CollectorError::File { path: path.clone(), source };
-            sinks.push(Box::new(JsonFile::open(path, log.clone()).map_err(failed)?));
+            deliveries.push(Box::new(JsonFile::open(path).map_err(failed)?));
         }
         if let Some(path) = &config.syslog_file {
             let failed = |source| CollectorError::File { path: path.clone(), source };
-            sinks.push(Box::new(SyslogFile::open(path, log.clone()).map_err(failed)?));
+            deliveries.push(Box::new(SyslogFile::open(path).map_err(failed)?));
         }
         match &config.target {
             Some(target) if target.transport == LogTransport::Udp => {
-                sinks.push(Box::new(UdpSink::new(target.clone(), log.clone())));
+                deliveries.push(Box::new(UdpSink::new(target.clone())));
             }
             Some(target) => log(&Notice::TransportUnsupported(target.clone())),
             None => {}
         }
-        Self::with_sinks(&config.fleet, sinks, last + 1, log)
+        Self::with_deliveries(config, deliveries, log)
     }
 
-    /// A collector with sinks of the caller's own, whose first event has the number `next_seq`.
+    /// A collector with ways out of the caller's own, and the configuration's journal.
     ///
     /// # Errors
-    /// [`CollectorError::Wait`].
-    pub fn with_sinks(
-        fleet: &str,
-        sinks: Vec<Box<dyn Sink>>,
-        next_seq: u64,
+    /// The journal cannot be opened; see [`CollectorError`].
+    pub fn with_deliveries(
+        config: &CollectorConfig,
+        deliveries: Vec<Box<dyn Delivery>>,
         log: OperatorLog,
     ) -> Result<Self, CollectorError> {
+        let (journal, repairs) = Journal::open(&config.journal, &config.fleet, now())?;
+        for repair in repairs {
+            log(&Notice::JournalRepaired(repair));
+        }
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(wait_error)?;
-        Ok(Collector {
+        let losses = Arc::new(Losses::new().map_err(CollectorError::Wait)?);
+        let data = epoll::EventData::new_u64(LOSSES);
+        epoll::add(&epoll, losses.wake(), data, epoll::EventFlags::IN).map_err(wait_error)?;
+        let mut collector = Collector {
             epoll,
             sources: Vec::new(),
             free: Vec::new(),
-            sinks,
+            seen: Vec::new(),
+            journal,
+            drivers: Vec::new(),
+            losses,
             own: Speaker {
-                fleet: fleet.to_owned(),
+                fleet: config.fleet.clone(),
                 decky: "collector".to_owned(),
                 hostname: "collector".to_owned(),
                 service: "collector".to_owned(),
             },
-            next_seq,
             clock: Box::new(now),
             log,
             buffer: vec![0; DATAGRAM_LIMIT + 1],
-            unflushed: false,
-        })
+        };
+        for delivery in deliveries {
+            let name = delivery.name().to_owned();
+            let driver = Driver::start(
+                delivery,
+                &config.journal.directory,
+                collector.journal.progress(),
+                collector.losses.clone(),
+                collector.log.clone(),
+            );
+            let failed = |source| CollectorError::Delivery { delivery: name, source };
+            collector.drivers.push(driver.map_err(failed)?);
+        }
+        Ok(collector)
     }
 
     /// Another clock: microseconds since 1970-01-01 UTC.
@@ -177,19 +232,40 @@ impl Collector {
         self.sources.len() - self.free.len()
     }
 
+    /// A handle by which the operator's wish to open files anew reaches the deliveries.
+    pub fn reopen(&self) -> Reopen {
+        Reopen(self.journal.progress())
+    }
+
     /// Hears one more source: the collector's end of a [`crate::socket::SocketSink`]. It is closed when the
     /// service's end is.
     ///
     /// # Errors
     /// [`CollectorError::Add`].
     pub fn add(&mut self, speaker: Speaker, socket: OwnedFd) -> Result<(), CollectorError> {
+        self.add_unread(speaker, socket, None)
+    }
+
+    /// Hears one more source whose peek offset (`SO_PEEK_OFF`) is on and 0, and was `unread` with the
+    /// collector before this one, or 0 if there was none: of such a source nothing is lost or written twice
+    /// when a collector is killed.
+    ///
+    /// # Errors
+    /// [`CollectorError::Add`].
+    pub fn add_unread(
+        &mut self,
+        speaker: Speaker,
+        socket: OwnedFd,
+        unread: Option<u64>,
+    ) -> Result<(), CollectorError> {
         let index = self.free.last().copied().unwrap_or(self.sources.len());
         let data = epoll::EventData::new_u64(index as u64);
         if let Err(error) = epoll::add(&self.epoll, &socket, data, epoll::EventFlags::IN) {
             let Speaker { decky, service, .. } = speaker;
             return Err(CollectorError::Add { decky, service, source: error.into() });
         }
-        let source = Some(Source { speaker, socket });
+        let journaled = self.journal.take_in_flight(&speaker.decky, &speaker.service);
+        let source = Some(Source::new(speaker, socket, unread, journaled));
         match self.free.pop() {
             Some(index) => self.sources[index] = source,
             None => self.sources.push(source),
@@ -198,7 +274,7 @@ impl Collector {
     }
 
     /// Works until the keeper closes its end of the control socket; then takes what the sources still hold,
-    /// writes it and returns.
+    /// writes it, gives the deliveries a few seconds and returns.
     ///
     /// # Errors
     /// [`CollectorError::Wait`].
@@ -207,6 +283,13 @@ impl Collector {
         epoll::add(&self.epoll, &control, data, epoll::EventFlags::IN).map_err(wait_error)?;
         while self.wait(Some(&control), None)? {}
         self.drain();
+        self.journal.progress().end();
+        // What the last of them lost is told too.
+        while !self.drivers.iter().all(Driver::has_ended) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.drivers.clear();
+        self.flush();
         Ok(())
     }
 
@@ -227,10 +310,23 @@ impl Collector {
         self.flush();
     }
 
+    /// Waits until every delivery has brought everything to its place. False if that takes longer.
+    pub fn settle(&self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        let last = self.journal.progress().last();
+        while self.drivers.iter().any(|driver| driver.arrived() < last) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        true
+    }
+
     /// One batch. False when the control socket has ended.
     fn wait(&mut self, control: Option<&OwnedFd>, timeout: Option<Duration>) -> Result<bool, CollectorError> {
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        let timeout = match (timeout, self.unflushed) {
+        let timeout = match (timeout, self.journal.is_waiting()) {
             (Some(timeout), true) => Some(timeout.min(RETRY)),
             (None, true) => Some(RETRY),
             (timeout, false) => timeout,
@@ -245,6 +341,7 @@ impl Collector {
         for event in ready {
             match (control, event.data.u64()) {
                 (Some(control), CONTROL) => open = self.hear_control(control),
+                (_, LOSSES) => {}
                 (_, index) => self.hear(index as usize, TURN),
             }
         }
@@ -256,9 +353,10 @@ impl Collector {
     fn hear_control(&mut self, control: &OwnedFd) -> bool {
         loop {
             match control::receive(control.as_fd()) {
-                Ok(Message::Add(speaker, socket)) => {
+                Ok(Message::Add(speaker, socket, unread)) => {
                     let (decky, service) = (speaker.decky.clone(), speaker.service.clone());
-                    if let Err(CollectorError::Add { source, .. }) = self.add(speaker, socket) {
+                    if let Err(CollectorError::Add { source, .. }) = self.add_unread(speaker, socket, unread)
+                    {
                         (self.log)(&Notice::SourceFailed { decky, service, source });
                     }
                 }
@@ -276,16 +374,23 @@ impl Collector {
     /// Takes up to `limit` reports of a source.
     fn hear(&mut self, index: usize, limit: usize) {
         for _ in 0..limit {
-            let Some(Some(source)) = self.sources.get(index) else { return };
-            // recv takes no ancillary data: descriptors that came along are closed by the kernel.
-            match recv(&source.socket, &mut self.buffer[..], RecvFlags::DONTWAIT | RecvFlags::TRUNC) {
-                Ok((_, 0)) if is_at_end(&source.socket) => return self.remove(index),
-                Ok((_, length)) => {
+            let Some(Some(source)) = self.sources.get_mut(index) else { return };
+            let was_open = source.is_open();
+            match source.hear(&mut self.buffer) {
+                Ok(Heard::Datagram(length)) => {
+                    if source.is_open() && !was_open {
+                        self.seen.push(index);
+                    }
                     let report = read(&self.buffer[..length.min(self.buffer.len())], length);
-                    let speaker = source.speaker.clone();
-                    self.write(speaker, report);
+                    record(&mut self.journal, (self.clock)(), 1, &source.speaker, &report);
+                    if self.journal.has_a_batch() {
+                        self.commit();
+                    }
                 }
-                Err(Errno::AGAIN) => return,
+                // First what it said is written; the end comes again.
+                Ok(Heard::End) if was_open => return,
+                Ok(Heard::End) => return self.remove(index),
+                Ok(Heard::Nothing) => return,
                 // The service died with something unread of ours, which there never is; the reports that it
                 // sent before are still there.
                 Err(Errno::INTR | Errno::CONNRESET) => {}
@@ -301,63 +406,86 @@ impl Collector {
     fn remove(&mut self, index: usize) {
         if let Some(source) = self.sources.get_mut(index).and_then(Option::take) {
             // Not left to the closing: while any process holds a copy, epoll would tell of it for ever.
-            let _ = epoll::delete(&self.epoll, &source.socket);
+            let _ = epoll::delete(&self.epoll, source.socket());
+            self.seen.retain(|seen| *seen != index);
             self.free.push(index);
         }
     }
 
-    /// Makes an event of a report and gives it to every sink.
-    fn write(&mut self, speaker: Speaker, report: Report) {
-        let event = Event {
-            schema: SCHEMA,
-            ts: (self.clock)(),
-            seq: self.next_seq,
-            speaker,
-            severity: report.body.severity(),
-            report,
-        };
-        self.next_seq += 1;
-        for sink in &mut self.sinks {
-            sink.write(&event);
+    /// Writes the batch, with what was lost meanwhile.
+    fn flush(&mut self) {
+        for (delivery, count) in self.losses.take() {
+            self.tell_dropped(count, Some(delivery));
+        }
+        self.commit();
+        let dropped = self.journal.take_dropped();
+        if dropped > 0 {
+            self.tell_dropped(dropped, None);
+            self.commit();
         }
     }
 
-    fn flush(&mut self) {
-        self.unflushed = false;
-        let mut dropped = 0;
-        for sink in &mut self.sinks {
-            self.unflushed |= !sink.flush();
-            dropped += sink.take_dropped();
+    fn tell_dropped(&mut self, count: u64, delivery: Option<String>) {
+        let report = Report::without_conversation(Body::EventsDropped { count, delivery });
+        record(&mut self.journal, (self.clock)(), 0, &self.own, &report);
+    }
+
+    /// Writes what waits, and takes from the sockets what is written. What cannot be written is taken too, and
+    /// stays in memory as long as there is room: a service must not stand still for our disk.
+    fn commit(&mut self) {
+        let failing = self.journal.is_failing();
+        match self.journal.commit() {
+            Ok(()) if failing => {
+                (self.log)(&Notice::JournalRecovered { dropped: self.journal.dropped() });
+            }
+            Err(source) if !failing => {
+                (self.log)(&Notice::JournalFailed { waiting: self.journal.waiting_bytes(), source });
+            }
+            _ => {}
         }
-        if dropped > 0 {
-            let report = Report::without_conversation(Body::EventsDropped { count: dropped });
-            self.write(self.own.clone(), report);
-            for sink in &mut self.sinks {
-                self.unflushed |= !sink.flush();
+        if self.seen.is_empty() {
+            return;
+        }
+        for index in std::mem::take(&mut self.seen) {
+            if let Some(Some(source)) = self.sources.get_mut(index) {
+                source.take_seen();
             }
         }
+        self.journal.mark_taken();
     }
 }
 
-/// Whether nothing came because the service has closed, and not because it sent an empty datagram: then its
-/// end is still there, or there is more behind.
-fn is_at_end(socket: &OwnedFd) -> bool {
-    let mut polled = [PollFd::new(socket, PollFlags::empty())];
-    // An error of poll says nothing about the peer: the source stays, and is looked at again.
-    let closed = poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok()
-        && polled[0].revents().contains(PollFlags::HUP);
-    closed && ioctl_fionread(socket).is_ok_and(|waiting| waiting == 0)
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.commit();
+        if self.journal.is_waiting() {
+            (self.log)(&Notice::JournalLost { bytes: self.journal.waiting_bytes() });
+        }
+        self.journal.progress().end();
+    }
 }
 
-/// The report in a datagram; what is none becomes an event of its own.
+/// Makes an event of a report.
+fn record(journal: &mut Journal, ts: i64, datagrams: u32, speaker: &Speaker, report: &Report) {
+    let severity = report.body.severity();
+    journal.append(ts, datagrams, |seq, out| {
+        json::encode_into(&EventRef { schema: SCHEMA, ts, seq, speaker, severity, report }, out).is_ok()
+    });
+}
+
+/// The report in a datagram; what is none becomes an event of its own. The first byte tells the kind: `{`, a
+/// report.
 fn read(datagram: &[u8], length: usize) -> Report {
-    let message = if length > DATAGRAM_LIMIT {
-        format!("a datagram of {length} bytes; at most {DATAGRAM_LIMIT} are taken")
-    } else {
-        match serde_json::from_slice::<Report>(datagram) {
+    let message = match datagram.first() {
+        _ if length > DATAGRAM_LIMIT => {
+            format!("a datagram of {length} bytes; at most {DATAGRAM_LIMIT} are taken")
+        }
+        Some(b'{') => match serde_json::from_slice::<Report>(datagram) {
             Ok(report) => return report,
             Err(error) => shown(&error.to_string(), 200).to_string(),
-        }
+        },
+        Some(kind) => format!("a datagram of unknown kind {kind}"),
+        None => "an empty datagram".to_owned(),
     };
     let mut report = Report::without_conversation(Body::EventsInvalid { message }).with_raw(datagram);
     report.raw_len = Some(length as u64);

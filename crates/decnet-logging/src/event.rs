@@ -362,9 +362,14 @@ pub enum Body {
     /// A decoy tried to open a conversation: the loudest event there is. Made by the wire, not by a service.
     #[serde(rename = "egress.blocked")]
     EgressBlocked { protocol: String, count: u64 },
-    /// Events that were dropped because a queue was full.
+    /// Events that were dropped because a queue was full; with `delivery`, that the journal's bound took away
+    /// before this way out had them.
     #[serde(rename = "events.dropped")]
-    EventsDropped { count: u64 },
+    EventsDropped {
+        count: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        delivery: Option<String>,
+    },
     /// The collector could not read what came in on a speaker's socket: a bug of ours, or a service that
     /// somebody has taken over. Made by the collector; `raw` holds the bytes.
     #[serde(rename = "events.invalid")]
@@ -549,6 +554,20 @@ pub struct Event {
     pub report: Report,
 }
 
+/// An [`Event`] of borrowed parts: the same JSON, and nothing copied.
+#[derive(Serialize)]
+pub(crate) struct EventRef<'a> {
+    pub(crate) schema: u16,
+    #[serde(with = "timestamp")]
+    pub(crate) ts: i64,
+    pub(crate) seq: u64,
+    #[serde(flatten)]
+    pub(crate) speaker: &'a Speaker,
+    pub(crate) severity: Severity,
+    #[serde(flatten)]
+    pub(crate) report: &'a Report,
+}
+
 /// `2026-11-22T12:00:00.000000Z`.
 pub mod timestamp {
     use serde::{Deserialize, Deserializer, Serializer};
@@ -641,6 +660,9 @@ mod tests {
         assert_eq!(json["password_b64"], "/wB0b29y");
         assert_eq!(json["ts"], "2026-11-18T11:06:40.123456Z");
         assert_eq!(serde_json::from_value::<Event>(json).unwrap(), event);
+        let Event { schema, ts, seq, severity, .. } = event;
+        let borrowed = EventRef { schema, ts, seq, speaker: &event.speaker, severity, report: &event.report };
+        assert_eq!(serde_json::to_string(&borrowed).unwrap(), serde_json::to_string(&event).unwrap());
     }
 
     #[test]

@@ -2,16 +2,19 @@
 //!
 //! A service describes what an intruder did as a [`Report`] and hands it to an [`EventSink`], which never
 //! blocks. The collector, on the other side of a socket that belongs to exactly one service of one decky,
-//! adds who, when and in which order ([`Event`]) and writes it to the sinks. Nothing in a report is
-//! trusted for identity, time or sequence number. Attacker text is encoded once, at this boundary.
+//! adds who, when and in which order ([`Event`]) and writes it to the journal, from which every sink takes it
+//! at its own pace. Nothing in a report is trusted for identity, time or sequence number. Attacker text is
+//! encoded once, at this boundary.
 //!
 //! | module | what it does |
 //! |---|---|
 //! | [`event`], [`sink`] | the vocabulary, and where a service puts it |
 //! | [`socket`], [`control`] | from a service to the collector; from the keeper to the collector |
-//! | [`collector`], [`sinks`] | who, when, in which order; and out |
+//! | [`collector`] | who, when, in which order |
+//! | [`journal`] | every event on disk, chained |
+//! | [`sinks`] | and out |
 //! | [`syslog`], [`json`], [`text`] | the two forms of a line, and what must never stand in one |
-//! | [`reader`], [`mod@story`] | files of events read again, and told to a person |
+//! | [`reader`], [`mod@story`] | events read again, and told to a person |
 //! | [`target`] | whether a syslog server is there |
 //!
 //! ```
@@ -40,6 +43,7 @@
 
 pub mod collector;
 pub mod control;
+mod driver;
 pub mod event;
 mod fields;
 pub mod journal;
@@ -49,6 +53,7 @@ mod shrink;
 pub mod sink;
 pub mod sinks;
 pub mod socket;
+mod source;
 pub mod story;
 pub mod syslog;
 pub mod target;
@@ -57,6 +62,7 @@ pub mod text;
 pub use collector::{Collector, CollectorConfig};
 pub use control::ControlSender;
 pub use event::{Body, Event, Report, Session, Severity, Speaker};
+pub use journal::JournalConfig;
 pub use reader::{Filter, Reader};
 pub use sink::{EventSink, MemorySink};
 pub use socket::SocketSink;

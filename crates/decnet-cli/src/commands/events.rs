@@ -11,7 +11,8 @@ use decnet_logging::reader::{Filter, Reader, parse_since, parse_source};
 use decnet_logging::story::story;
 use time::OffsetDateTime;
 
-use crate::arguments::Events;
+use super::verify;
+use crate::arguments::{Events, EventsAction};
 use crate::failure::Failure;
 use crate::output::{Outcome, Shown};
 use crate::terminal::Terminal;
@@ -19,8 +20,11 @@ use crate::terminal::Terminal;
 /// How soon a follower looks again.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// Shows events as they stand in the file, and goes on with `--follow`.
+/// Shows events as they stand in the journal or a file, and goes on with `--follow`.
 pub(crate) fn run(arguments: &Events, state: &Path, terminal: &Terminal) -> Result<Outcome, Failure> {
+    if let Some(EventsAction::Verify(arguments)) = &arguments.action {
+        return verify::run(arguments, state);
+    }
     let filter = filter(arguments)?;
     let path = arguments.file.clone().unwrap_or_else(|| RunDirectory::of(state).events());
     // Where we may not look there may be something: that is no "nothing was trapped".

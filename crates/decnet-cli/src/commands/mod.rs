@@ -10,6 +10,7 @@ pub(crate) mod plan_view;
 pub(crate) mod status;
 pub(crate) mod teardown;
 pub(crate) mod validate;
+pub(crate) mod verify;
 pub(crate) mod visit;
 
 use decnet_core::Catalogue;

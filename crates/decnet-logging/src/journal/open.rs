@@ -79,11 +79,12 @@ impl Journal {
         while let Some(first_seq) = names.last().copied() {
             // Without a mark nothing is known to be left in the sockets.
             let note = |record: Option<&Record<'_>>, _: &Hash| {
-                let Some(record) = record else { return };
-                if before.is_some_and(|taken| record.seq > taken) && record.datagrams > 0 {
-                    if let Ok(speaker) = serde_json::from_slice::<Speaker>(record.json) {
-                        *in_flight.entry((speaker.decky, speaker.service)).or_default() += record.datagrams;
-                    }
+                let behind = |record: &&Record<'_>| {
+                    record.datagrams > 0 && before.is_some_and(|taken| record.seq > taken)
+                };
+                let Some(record) = record.filter(behind) else { return };
+                if let Ok(speaker) = serde_json::from_slice::<Speaker>(record.json) {
+                    *in_flight.entry((speaker.decky, speaker.service)).or_default() += record.datagrams;
                 }
             };
             let path = segment::path(directory, first_seq);

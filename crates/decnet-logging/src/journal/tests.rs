@@ -26,7 +26,6 @@ fn line(decky: &str, seq: u64) -> String {
 /// Writes so many events, one batch each.
 fn write(journal: &mut Journal, count: u64) {
     for _ in 0..count {
-        journal.prepare(NOW);
         assert!(journal.append(NOW, 1, |seq, out| {
             out.extend_from_slice(line("decky-01", seq).as_bytes());
             true
@@ -101,8 +100,8 @@ fn what_was_written_is_read_and_verified() {
     // A hash of the past is known again, another one is not.
     let text = fs::read_to_string(&segments(directory)[1]).unwrap();
     let hash: Hash = text.lines().nth(1).unwrap()[..64].parse().unwrap();
-    assert_eq!(verify(directory, Some(hash)).unwrap().known, Some(true));
-    assert_eq!(verify(directory, Some(Hash::of(&hash, b""))).unwrap().known, Some(false));
+    assert_eq!(verify(directory, Some(hash)).unwrap().contains, Some(true));
+    assert_eq!(verify(directory, Some(Hash::of(&hash, b""))).unwrap().contains, Some(false));
 }
 
 #[test]
@@ -200,7 +199,6 @@ fn every_kind_of_tampering_is_found_where_it_is() {
         let other = tempfile::tempdir().unwrap();
         let (mut journal, _) = open(other.path());
         for _ in 0..40 {
-            journal.prepare(NOW);
             journal.append(NOW, 1, |seq, out| {
                 out.extend_from_slice(line("decky-02", seq).as_bytes());
                 true
@@ -250,7 +248,6 @@ fn the_bounds_hold_and_the_oldest_go_first() {
     assert!(verified.first.unwrap().0 > 400 && verified.segments >= 3, "{verified:?}");
     // By age: what nobody wrote to for longer goes with the next rotation, but never what is needed to go on.
     let later = NOW + 200 * 86_400_000_000;
-    journal.prepare(later);
     journal.append(later, 1, |seq, out| {
         out.extend_from_slice(line("decky-01", seq).as_bytes());
         true
@@ -342,20 +339,17 @@ fn a_full_disk_costs_memory_up_to_a_bound_and_then_events_that_are_counted() {
     let (mut journal, _) = open(directory.path());
     // Every write to this device fails as on a full disk; it is opened like a segment.
     let full = fs::OpenOptions::new().append(true).open("/dev/full").unwrap();
-    journal.prepare(NOW);
-    let header = journal.waiting_bytes();
-    assert!(header > 0);
-    let real = std::mem::replace(&mut journal.file, Some(std::sync::Arc::new(full)));
-    assert!(real.is_none(), "made when something is written");
+    let full = std::sync::Arc::new(full);
     let text = "x".repeat(10_000);
     let mut accepted = 0;
     for _ in 0..1000 {
-        journal.prepare(NOW);
         let taken = journal.append(NOW, 1, |seq, out| {
             out.extend_from_slice(line(&text, seq).as_bytes());
             true
         });
         accepted += u64::from(taken);
+        // Its own file is made when something is written.
+        journal.file.get_or_insert_with(|| full.clone());
         assert!(journal.commit().is_err());
         assert!(journal.waiting_bytes() < writer::WAITING_LIMIT + 20_000);
     }
@@ -374,7 +368,6 @@ fn what_was_not_taken_from_its_socket_is_known() {
     let directory = sample();
     let (mut journal, _) = open(directory.path());
     assert_eq!(journal.take_in_flight("decky-01", "redis"), 0, "all of it was taken");
-    journal.prepare(NOW);
     for (decky, datagrams) in [("a", 1), ("b", 2), ("a", 1), ("a", 0)] {
         journal.append(NOW, datagrams, |seq, out| {
             out.extend_from_slice(line(decky, seq).as_bytes());

@@ -29,7 +29,7 @@ pub struct Verified {
     /// The hash of the last line. Kept elsewhere, it tells later whether anything up to here was changed.
     pub last_hash: Hash,
     /// The hash that was asked for is that of a line.
-    pub known: Option<bool>,
+    pub contains: Option<bool>,
     /// Bytes of a line without end at the very end: it is being written now, or a crash has torn it. A cut by
     /// hand in the middle of the last line looks the same.
     pub torn: u64,
@@ -70,15 +70,15 @@ pub enum VerifyError {
     },
 }
 
-/// Walks the whole chain. `known` is a hash from an earlier time: whether it is among those of the journal is
+/// Walks the whole chain. `wanted` is a hash from an earlier time: whether it is among those of the journal is
 /// told too. A segment that is removed meanwhile, as the oldest ones are, makes it begin again.
 ///
 /// # Errors
 /// The first place that is not what was written, or what could not be read.
-pub fn verify(directory: &Path, known: Option<Hash>) -> Result<Verified, VerifyError> {
+pub fn verify(directory: &Path, wanted: Option<Hash>) -> Result<Verified, VerifyError> {
     let mut attempts = 0;
     loop {
-        match verify_once(directory, known) {
+        match verify_once(directory, wanted) {
             Err(VerifyError::File { source, .. })
                 if source.kind() == io::ErrorKind::NotFound && attempts < ATTEMPTS && directory.is_dir() =>
             {
@@ -89,7 +89,7 @@ pub fn verify(directory: &Path, known: Option<Hash>) -> Result<Verified, VerifyE
     }
 }
 
-fn verify_once(directory: &Path, known: Option<Hash>) -> Result<Verified, VerifyError> {
+fn verify_once(directory: &Path, wanted: Option<Hash>) -> Result<Verified, VerifyError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| VerifyError::File { path, source }
@@ -104,16 +104,16 @@ fn verify_once(directory: &Path, known: Option<Hash>) -> Result<Verified, Verify
         first: None,
         last: None,
         last_hash: Hash::ZERO,
-        known: None,
+        contains: None,
         torn: 0,
         had: None,
     };
     let mut link = None;
-    let mut found_known = false;
+    let mut found = false;
     for (index, first_seq) in segments.iter().enumerate() {
         let path = segment::path(directory, *first_seq);
-        let walked = walk(&path, *first_seq, link, |_, hash| found_known |= known == Some(*hash))
-            .map_err(failed(&path))?;
+        let walked =
+            walk(&path, *first_seq, link, |_, hash| found |= wanted == Some(*hash)).map_err(failed(&path))?;
         let is_last = index + 1 == segments.len();
         let damage = match walked.end {
             End::Broken { seq, damage, .. } => Some((seq, damage)),
@@ -139,7 +139,7 @@ fn verify_once(directory: &Path, known: Option<Hash>) -> Result<Verified, Verify
             verified.fleet.clone_from(&header.fleet);
         }
     }
-    verified.known = known.map(|_| found_known);
+    verified.contains = wanted.map(|_| found);
     let next_seq = link.map_or(1, |link: Link| link.next_seq);
     verified.had = had.filter(|had| *had >= next_seq);
     Ok(verified)

@@ -38,13 +38,18 @@ pub(crate) struct Progress {
 #[derive(Debug, Default)]
 struct ProgressState {
     last: u64,
+    /// How often the operator asked to open files anew.
+    reopens: u64,
     ended: bool,
 }
 
 impl Progress {
     /// With everything up to that number written.
     pub(super) fn starting_at(last: u64) -> Progress {
-        Progress { state: Mutex::new(ProgressState { last, ended: false }), changed: Condvar::new() }
+        Progress {
+            state: Mutex::new(ProgressState { last, reopens: 0, ended: false }),
+            changed: Condvar::new(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, ProgressState> {
@@ -72,9 +77,21 @@ impl Progress {
         self.state().ended
     }
 
-    /// Waits until event `next` is written, at the longest so long, or for ever, or until the end.
-    pub(crate) fn wait_for(&self, next: u64, limit: Option<Duration>) {
-        let waits = |state: &mut ProgressState| state.last < next && !state.ended;
+    /// How often the operator asked to open files anew.
+    pub(crate) fn reopens(&self) -> u64 {
+        self.state().reopens
+    }
+
+    /// The operator asks to open files anew.
+    pub(crate) fn reopen(&self) {
+        self.state().reopens += 1;
+        self.changed.notify_all();
+    }
+
+    /// Waits until event `next` is written, at the longest so long, or for ever; or until the end, or until
+    /// the operator asks more often than `reopens` times.
+    pub(crate) fn wait_for(&self, next: u64, reopens: u64, limit: Option<Duration>) {
+        let waits = |state: &mut ProgressState| state.last < next && state.reopens == reopens && !state.ended;
         match limit {
             Some(limit) => drop(self.changed.wait_timeout_while(self.state(), limit, waits)),
             None => drop(self.changed.wait_while(self.state(), waits)),
@@ -133,9 +150,9 @@ impl Journal {
         self.progress.clone()
     }
 
-    /// Whether as much waits as one write takes.
+    /// Whether as much waits as one write takes, and can be written as far as is known.
     pub(crate) fn has_a_batch(&self) -> bool {
-        self.waiting.len() - self.written >= BATCH_BYTES
+        !self.failing && self.waiting.len() - self.written >= BATCH_BYTES
     }
 
     /// Whether something waits.
@@ -153,6 +170,11 @@ impl Journal {
         self.failing
     }
 
+    /// Events lost for want of memory, and not yet told.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
     /// Events lost for want of memory since the last call; 0 while nothing can be written.
     pub(crate) fn take_dropped(&mut self) -> u64 {
         if self.failing { 0 } else { std::mem::take(&mut self.dropped) }
@@ -167,7 +189,7 @@ impl Journal {
     }
 
     /// Before a batch: begins a segment where one is needed, and lets the oldest go.
-    pub(crate) fn prepare(&mut self, now: i64) {
+    fn prepare(&mut self, now: i64) {
         if self.is_waiting() {
             return;
         }
@@ -257,6 +279,7 @@ impl Journal {
         datagrams: u32,
         encode: impl FnOnce(u64, &mut Vec<u8>) -> bool,
     ) -> bool {
+        self.prepare(time);
         if self.failing && self.waiting_bytes() >= WAITING_LIMIT {
             self.dropped += 1;
             return false;

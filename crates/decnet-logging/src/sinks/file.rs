@@ -2,16 +2,16 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use super::lines::LineFile;
-use super::{OperatorLog, Sink};
+use super::{Delivery, DeliveryError};
 use crate::event::Event;
 use crate::syslog;
 
 /// Appends RFC 5424 lines to a file that others may rotate.
 pub struct SyslogFile {
     lines: LineFile,
-    line: String,
 }
 
 impl SyslogFile {
@@ -19,27 +19,25 @@ impl SyslogFile {
     ///
     /// # Errors
     /// Its directory does not exist, or this user may not write there.
-    pub fn open(path: &Path, log: OperatorLog) -> io::Result<Self> {
-        Ok(SyslogFile { lines: LineFile::open(path, log)?, line: String::new() })
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Ok(SyslogFile { lines: LineFile::open(path)? })
     }
 }
 
-impl Sink for SyslogFile {
-    fn write(&mut self, event: &Event) {
-        self.line.clear();
-        syslog::encode_into(event, &mut self.line);
-        let line = self.line.as_bytes();
-        self.lines.push(|out| {
-            out.extend_from_slice(line);
-            true
-        });
+impl Delivery for SyslogFile {
+    fn name(&self) -> &str {
+        "syslog-file"
     }
 
-    fn flush(&mut self) -> bool {
-        self.lines.flush()
+    fn deliver(&mut self, events: &[Event], _patience: Duration) -> Result<usize, DeliveryError> {
+        self.lines.deliver(events, |event, out| out.extend_from_slice(syslog::encode(event).as_bytes()))
     }
 
-    fn take_dropped(&mut self) -> u64 {
-        self.lines.take_dropped()
+    fn settled(&mut self) -> Option<u64> {
+        self.lines.settled()
+    }
+
+    fn reopen(&mut self) {
+        self.lines.close();
     }
 }

@@ -1,10 +1,11 @@
-//! A file of JSON lines: what `decnet events` reads first.
+//! A file of JSON lines.
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use super::lines::LineFile;
-use super::{OperatorLog, Sink};
+use super::{Delivery, DeliveryError};
 use crate::event::Event;
 use crate::json;
 
@@ -18,21 +19,26 @@ impl JsonFile {
     ///
     /// # Errors
     /// Its directory does not exist, or this user may not write there.
-    pub fn open(path: &Path, log: OperatorLog) -> io::Result<Self> {
-        Ok(JsonFile { lines: LineFile::open(path, log)? })
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Ok(JsonFile { lines: LineFile::open(path)? })
     }
 }
 
-impl Sink for JsonFile {
-    fn write(&mut self, event: &Event) {
-        self.lines.push(|out| json::encode_into(event, out).is_ok());
+impl Delivery for JsonFile {
+    fn name(&self) -> &str {
+        "json-file"
     }
 
-    fn flush(&mut self) -> bool {
-        self.lines.flush()
+    fn deliver(&mut self, events: &[Event], _patience: Duration) -> Result<usize, DeliveryError> {
+        // Into a vector nothing fails, and an event is JSON.
+        self.lines.deliver(events, |event, out| drop(json::encode_into(event, out)))
     }
 
-    fn take_dropped(&mut self) -> u64 {
-        self.lines.take_dropped()
+    fn settled(&mut self) -> Option<u64> {
+        self.lines.settled()
+    }
+
+    fn reopen(&mut self) {
+        self.lines.close();
     }
 }

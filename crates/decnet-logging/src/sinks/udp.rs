@@ -5,66 +5,34 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use decnet_core::plan::LogTarget;
 
-use super::{Notice, OperatorLog, Sink};
+use super::{Delivery, DeliveryError};
 use crate::event::Event;
 use crate::syslog;
 use crate::target::resolve;
 
-/// How long a target without address or socket is left alone.
-const RETRY: Duration = Duration::from_secs(1);
-
 /// Sends each event as a datagram.
 pub struct UdpSink {
     target: LogTarget,
-    open: Option<(UdpSocket, SocketAddr)>,
-    tried: Option<Instant>,
-    /// Sends that failed since the target failed; none while it does not.
-    failing: Option<u64>,
-    log: OperatorLog,
+    open: Option<UdpSocket>,
+    settled: Option<u64>,
 }
 
 impl UdpSink {
-    /// A sink that sends to the target's host and port, whatever its transport says. The address is looked
-    /// up now and, where it has none yet, again when events come.
-    pub fn new(target: LogTarget, log: OperatorLog) -> Self {
-        let mut sink = UdpSink { target, open: None, tried: None, failing: None, log };
-        sink.open();
-        sink
+    /// A sink that sends to the target's host and port, whatever its transport says.
+    pub fn new(target: LogTarget) -> Self {
+        UdpSink { target, open: None, settled: None }
     }
 
-    fn open(&mut self) {
-        if self.open.is_some() || self.tried.is_some_and(|tried| tried.elapsed() < RETRY) {
-            return;
-        }
-        self.tried = Some(Instant::now());
-        let notice = match resolve(&self.target) {
-            Err(error) => Notice::TargetUnresolved(error),
-            Ok(address) => match connect(address) {
-                Ok(socket) => {
-                    self.open = Some((socket, address));
-                    return;
-                }
-                Err(source) => Notice::TargetFailed { address, source },
-            },
+    fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
+        let socket = match &self.open {
+            Some(socket) => socket,
+            None => self.open.insert(connect(resolve(&self.target).map_err(io::Error::other)?)?),
         };
-        if self.failing.is_none() {
-            self.failing = Some(0);
-            (self.log)(&notice);
-        }
-    }
-
-    fn lost(&mut self, address: SocketAddr, source: io::Error) {
-        match &mut self.failing {
-            Some(lost) => *lost += 1,
-            None => {
-                self.failing = Some(1);
-                (self.log)(&Notice::TargetFailed { address, source });
-            }
-        }
+        socket.send(datagram).map(|_| ())
     }
 }
 
@@ -76,35 +44,27 @@ fn connect(address: SocketAddr) -> io::Result<UdpSocket> {
     };
     let socket = UdpSocket::bind(any)?;
     socket.connect(address)?;
-    socket.set_nonblocking(true)?;
     Ok(socket)
 }
 
-impl Sink for UdpSink {
-    fn write(&mut self, event: &Event) {
-        self.open();
-        let Some((socket, address)) = &self.open else {
-            if let Some(lost) = &mut self.failing {
-                *lost += 1;
-            }
-            return;
-        };
-        let address = *address;
-        let datagram = syslog::encode_datagram(event);
-        let first = socket.send(datagram.as_bytes());
-        let refused = matches!(&first, Err(error) if error.kind() == io::ErrorKind::ConnectionRefused);
-        // A refusal belongs to an earlier datagram, and keeps this one from being sent: send it again.
-        let second = if refused { socket.send(datagram.as_bytes()) } else { Ok(datagram.len()) };
-        for result in [first, second] {
-            if let Err(source) = result {
-                self.lost(address, source);
-            } else if !refused && let Some(lost) = self.failing.take() {
-                (self.log)(&Notice::TargetRecovered { address, lost });
-            }
-        }
+impl Delivery for UdpSink {
+    fn name(&self) -> &str {
+        "udp"
     }
 
-    fn flush(&mut self) -> bool {
-        true
+    fn deliver(&mut self, events: &[Event], _patience: Duration) -> Result<usize, DeliveryError> {
+        for event in events {
+            // A refusal belongs to an earlier datagram, and keeps this one from being sent: it comes again.
+            if let Err(source) = self.send(syslog::encode_datagram(event).as_bytes()) {
+                self.open = None;
+                return Err(DeliveryError { place: self.target.to_string(), source });
+            }
+            self.settled = Some(event.seq);
+        }
+        Ok(events.len())
+    }
+
+    fn settled(&mut self) -> Option<u64> {
+        self.settled
     }
 }

@@ -6,10 +6,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 
-use decnet_logging::collector::{Collector, CollectorConfig};
+use decnet_logging::collector::{Collector, CollectorConfig, Reopen};
 use decnet_logging::control::{ControlError, ControlSender};
 use decnet_logging::event::Speaker;
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, Signal};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::super::internal::{COLLECTOR, READY};
@@ -21,7 +21,8 @@ use crate::process;
 /// The collector's life. Its control socket is its standard input; it ends when that does, with every event
 /// written.
 pub(crate) fn run(config: &OsStr) -> u8 {
-    let _ = SigSet::empty().thread_set_mask();
+    // Before there is any other thread: SIGHUP is only ever heard by the one that waits for it.
+    let _ = hangup().thread_set_mask();
     let config: CollectorConfig = match serde_json::from_slice(config.as_encoded_bytes()) {
         Ok(config) => config,
         Err(error) => {
@@ -41,6 +42,7 @@ pub(crate) fn run(config: &OsStr) -> u8 {
             return 1;
         }
     };
+    hear_hangup(collector.reopen());
     say(READY);
     match collector.run(control) {
         Ok(()) => 0,
@@ -48,6 +50,24 @@ pub(crate) fn run(config: &OsStr) -> u8 {
             report::operator(&format!("the collector ended: {error}"));
             1
         }
+    }
+}
+
+fn hangup() -> SigSet {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGHUP);
+    signals
+}
+
+/// SIGHUP: another program has rotated a file, and every delivery opens its own anew.
+fn hear_hangup(reopen: Reopen) {
+    let wait = move || {
+        while hangup().wait().is_ok() {
+            reopen.reopen();
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("hangup".into()).spawn(wait) {
+        report::operator(&format!("SIGHUP is not heard: {error}"));
     }
 }
 
@@ -94,9 +114,14 @@ impl CollectorProcess {
     }
 
     /// Hands a source over.
-    pub(crate) fn add(&self, speaker: &Speaker, source: BorrowedFd<'_>) -> Result<(), ControlError> {
+    pub(crate) fn add(
+        &self,
+        speaker: &Speaker,
+        source: BorrowedFd<'_>,
+        unread: Option<u64>,
+    ) -> Result<(), ControlError> {
         match &self.control {
-            Some(control) => control.add(speaker, source),
+            Some(control) => control.add_unread(speaker, source, unread),
             None => Ok(()),
         }
     }

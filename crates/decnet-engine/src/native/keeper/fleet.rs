@@ -149,10 +149,9 @@ impl Fleet {
     fn lay_ground(&mut self, plan: &Plan) -> Result<(), EngineError> {
         let interface = plan.network.interface.as_deref().ok_or(EngineError::NoInterface)?;
         let config = CollectorConfig {
-            fleet: plan.fleet.clone(),
-            json_file: Some(self.run.events()),
             syslog_file: plan.logging.file.clone(),
             target: plan.logging.target.clone(),
+            ..CollectorConfig::new(&plan.fleet, self.run.events())
         };
         let Some(parts) = &mut self.parts else {
             let logs = Logs::start(config)?;
