@@ -23,7 +23,7 @@ use crate::journal::{Journal, JournalConfig, JournalError, Progress};
 use crate::json;
 use crate::sinks::{Delivery, JsonFile, Notice, OperatorLog, SyslogFile, UdpSink};
 use crate::socket::DATAGRAM_LIMIT;
-use crate::source::{Heard, Source};
+use crate::source::{Heard, PeekOffset, Source};
 use crate::text::shown;
 
 /// Reports taken from one source before the others have their turn.
@@ -139,6 +139,7 @@ pub struct Collector {
     /// The speaker of the collector's own events.
     own: Speaker,
     clock: Box<dyn Fn() -> i64 + Send>,
+    peek: Option<PeekOffset>,
     log: OperatorLog,
     /// Where datagrams are received; one byte more than allowed, to see that one was longer.
     buffer: Vec<u8>,
@@ -202,6 +203,7 @@ impl Collector {
                 service: "collector".to_owned(),
             },
             clock: Box::new(now),
+            peek: None,
             log,
             buffer: vec![0; DATAGRAM_LIMIT + 1],
         };
@@ -227,6 +229,14 @@ impl Collector {
         self
     }
 
+    /// Looks at datagrams and takes them only when they are written: so a collector that is killed loses and
+    /// doubles nothing, provided that somebody else holds the sockets.
+    #[must_use]
+    pub fn with_peek_offset(mut self, peek: PeekOffset) -> Self {
+        self.peek = Some(peek);
+        self
+    }
+
     /// How many sources there are.
     pub fn sources(&self) -> usize {
         self.sources.len() - self.free.len()
@@ -243,34 +253,36 @@ impl Collector {
     /// # Errors
     /// [`CollectorError::Add`].
     pub fn add(&mut self, speaker: Speaker, socket: OwnedFd) -> Result<(), CollectorError> {
-        self.add_unread(speaker, socket, None)
-    }
-
-    /// Hears one more source whose peek offset (`SO_PEEK_OFF`) is on and 0, and was `unread` with the
-    /// collector before this one, or 0 if there was none: of such a source nothing is lost or written twice
-    /// when a collector is killed.
-    ///
-    /// # Errors
-    /// [`CollectorError::Add`].
-    pub fn add_unread(
-        &mut self,
-        speaker: Speaker,
-        socket: OwnedFd,
-        unread: Option<u64>,
-    ) -> Result<(), CollectorError> {
         let index = self.free.last().copied().unwrap_or(self.sources.len());
         let data = epoll::EventData::new_u64(index as u64);
         if let Err(error) = epoll::add(&self.epoll, &socket, data, epoll::EventFlags::IN) {
             let Speaker { decky, service, .. } = speaker;
             return Err(CollectorError::Add { decky, service, source: error.into() });
         }
-        let journaled = self.journal.take_in_flight(&speaker.decky, &speaker.service);
-        let source = Some(Source::new(speaker, socket, unread, journaled));
+        let peeks = self.prepare(&speaker, &socket);
+        let source = Some(Source::new(speaker, socket, peeks));
         match self.free.pop() {
             Some(index) => self.sources[index] = source,
             None => self.sources.push(source),
         }
         Ok(())
+    }
+
+    /// Makes a socket ready to be looked into. False where that cannot be.
+    fn prepare(&mut self, speaker: &Speaker, socket: &OwnedFd) -> bool {
+        let (decky, service) = (&speaker.decky, &speaker.service);
+        let journal = std::cell::RefCell::new(&mut self.journal);
+        match self.peek {
+            Some(peek) => peek.prepare(
+                socket,
+                |seen| journal.borrow_mut().begin_discard(decky, service, seen),
+                || journal.borrow_mut().end_discard(decky, service),
+            ),
+            None => {
+                self.journal.end_discard(decky, service);
+                false
+            }
+        }
     }
 
     /// Works until the keeper closes its end of the control socket; then takes what the sources still hold,
@@ -353,10 +365,9 @@ impl Collector {
     fn hear_control(&mut self, control: &OwnedFd) -> bool {
         loop {
             match control::receive(control.as_fd()) {
-                Ok(Message::Add(speaker, socket, unread)) => {
+                Ok(Message::Add(speaker, socket)) => {
                     let (decky, service) = (speaker.decky.clone(), speaker.service.clone());
-                    if let Err(CollectorError::Add { source, .. }) = self.add_unread(speaker, socket, unread)
-                    {
+                    if let Err(CollectorError::Add { source, .. }) = self.add(speaker, socket) {
                         (self.log)(&Notice::SourceFailed { decky, service, source });
                     }
                 }
@@ -382,7 +393,7 @@ impl Collector {
                         self.seen.push(index);
                     }
                     let report = read(&self.buffer[..length.min(self.buffer.len())], length);
-                    record(&mut self.journal, (self.clock)(), 1, &source.speaker, &report);
+                    record(&mut self.journal, (self.clock)(), length as u64, &source.speaker, &report);
                     if self.journal.has_a_batch() {
                         self.commit();
                     }
@@ -466,9 +477,9 @@ impl Drop for Collector {
 }
 
 /// Makes an event of a report.
-fn record(journal: &mut Journal, ts: i64, datagrams: u32, speaker: &Speaker, report: &Report) {
+fn record(journal: &mut Journal, ts: i64, bytes: u64, speaker: &Speaker, report: &Report) {
     let severity = report.body.severity();
-    journal.append(ts, datagrams, |seq, out| {
+    journal.append(ts, bytes, |seq, out| {
         json::encode_into(&EventRef { schema: SCHEMA, ts, seq, speaker, severity, report }, out).is_ok()
     });
 }

@@ -1,5 +1,5 @@
 //! From the keeper to the collector: which sockets there are. One SOCK_SEQPACKET datagram per source: the
-//! [`Speaker`] as JSON, how much of it an earlier collector had looked at, and the collector's end of its pair by SCM_RIGHTS. The end of the stream tells the
+//! [`Speaker`] as JSON, and the collector's end of its pair by SCM_RIGHTS. The end of the stream tells the
 //! collector to finish.
 
 use std::io::{self, IoSlice, IoSliceMut};
@@ -12,8 +12,6 @@ use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair, sockopt,
 };
-
-use serde::{Deserialize, Serialize};
 
 use crate::event::Speaker;
 
@@ -78,26 +76,12 @@ impl ControlSender {
     /// # Errors
     /// See [`ControlError`].
     pub fn add(&self, speaker: &Speaker, source: impl AsFd) -> Result<(), ControlError> {
-        self.add_unread(speaker, source, None)
-    }
-
-    /// Hands over a source whose peek offset is on; see [`crate::Collector::add_unread`].
-    ///
-    /// # Errors
-    /// See [`ControlError`].
-    pub fn add_unread(
-        &self,
-        speaker: &Speaker,
-        source: impl AsFd,
-        unread: Option<u64>,
-    ) -> Result<(), ControlError> {
         let failed = |source: io::Error| ControlError::Send {
             decky: speaker.decky.clone(),
             service: speaker.service.clone(),
             source,
         };
-        let message = serde_json::to_vec(&Addition { speaker: speaker.clone(), unread })
-            .map_err(|error| failed(error.into()))?;
+        let message = serde_json::to_vec(speaker).map_err(|error| failed(error.into()))?;
         if message.len() > MESSAGE_LIMIT {
             return Err(ControlError::TooLong { decky: speaker.decky.clone(), length: message.len() });
         }
@@ -128,20 +112,11 @@ impl From<ControlSender> for OwnedFd {
     }
 }
 
-/// A message.
-#[derive(Serialize, Deserialize)]
-struct Addition {
-    #[serde(flatten)]
-    speaker: Speaker,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    unread: Option<u64>,
-}
-
 /// What the collector's end gave.
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// A new source, and its peek offset with the collector before.
-    Add(Speaker, OwnedFd, Option<u64>),
+    /// A new source.
+    Add(Speaker, OwnedFd),
     /// Nothing more at present.
     Empty,
     /// The keeper has closed its end.
@@ -181,9 +156,9 @@ pub(crate) fn receive(socket: BorrowedFd<'_>) -> io::Result<Message> {
     if received.flags.contains(ReturnFlags::CTRUNC) || descriptor.is_none() {
         return Ok(Message::Unreadable("without descriptor; raise the limit of open files"));
     }
-    let addition = serde_json::from_slice(&buffer[..received.bytes.min(buffer.len())]);
-    match (addition, descriptor) {
-        (Ok(Addition { speaker, unread }), Some(descriptor)) => Ok(Message::Add(speaker, descriptor, unread)),
+    let speaker = serde_json::from_slice(&buffer[..received.bytes.min(buffer.len())]);
+    match (speaker, descriptor) {
+        (Ok(speaker), Some(descriptor)) => Ok(Message::Add(speaker, descriptor)),
         _ => Ok(Message::Unreadable("without a speaker")),
     }
 }

@@ -66,4 +66,5 @@ pub use journal::JournalConfig;
 pub use reader::{Filter, Reader};
 pub use sink::{EventSink, MemorySink};
 pub use socket::SocketSink;
+pub use source::PeekOffset;
 pub use story::{Story, story};

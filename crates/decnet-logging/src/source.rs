@@ -5,20 +5,58 @@
 //! outlive the process tell the next collector what the last one had done: the socket's peek offset
 //! (`SO_PEEK_OFF`, kept by the kernel as long as the keeper holds the socket) says how much was looked at and
 //! not taken, and the journal's file `taken` says up to which event every datagram had been taken. Events
-//! behind that mark are in the journal *and*, as far as the peek offset reaches, still in the socket: those
-//! datagrams are thrown away. So every datagram becomes one event, wherever the process was killed. (An empty
-//! datagram, which no service sends, moves no offset: it may become two.)
+//! behind that mark are in the journal, and their datagrams, the oldest ones, are still in the socket as far as
+//! the peek offset reaches: those are thrown away. So every datagram becomes one event, wherever the process
+//! was killed. (An empty datagram, which no service sends, moves no offset: it may become two.)
 //!
-//! A socket whose peek offset nobody has switched on is read the plain way; what was read and not yet written
-//! dies with the process.
+//! Where nobody can switch the peek offset on ([`PeekOffset`]), a socket is read the plain way; what was read
+//! and not yet written dies with the process.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionread};
 use rustix::net::{RecvFlags, recv};
 
 use crate::event::Speaker;
+
+/// The socket option `SO_PEEK_OFF` (socket(7), Linux 3.4), which no safe crate wraps: whoever runs a collector
+/// brings it.
+#[derive(Clone, Copy, Debug)]
+pub struct PeekOffset {
+    /// Its present value; negative where it is off.
+    pub get: fn(BorrowedFd<'_>) -> io::Result<i32>,
+    /// Sets it.
+    pub set: fn(BorrowedFd<'_>, i32) -> io::Result<()>,
+}
+
+impl PeekOffset {
+    /// Makes a socket ready to be looked into from its oldest datagram on, but for those that are in the
+    /// journal: they are thrown away. `keep` says how much of what an earlier collector had looked at is not;
+    /// `done` is called when it is thrown away, before anything is looked at anew. False where it cannot be
+    /// looked into.
+    pub(crate) fn prepare(
+        &self,
+        socket: &OwnedFd,
+        keep: impl FnOnce(u64) -> u64,
+        done: impl FnOnce(),
+    ) -> bool {
+        let seen = (self.get)(socket.as_fd()).ok().and_then(|seen| u64::try_from(seen).ok());
+        if let Some(mut seen) = seen {
+            let until = keep(seen);
+            while seen > until {
+                match take(socket) {
+                    Ok(length) => seen = seen.saturating_sub(length as u64),
+                    Err(Errno::INTR) => {}
+                    Err(_) => break,
+                }
+            }
+        }
+        done();
+        (self.set)(socket.as_fd(), 0).is_ok()
+    }
+}
 
 /// A source.
 #[derive(Debug)]
@@ -49,21 +87,9 @@ pub(crate) enum Heard {
 }
 
 impl Source {
-    /// `unread` is the peek offset that the socket had with an earlier collector, where it has one;
-    /// `journaled` how many of its oldest datagrams that one had written. They are thrown away.
-    pub(crate) fn new(speaker: Speaker, socket: OwnedFd, unread: Option<u64>, journaled: u32) -> Source {
-        let mut unread_bytes = unread.unwrap_or(0);
-        for _ in 0..journaled {
-            if unread_bytes == 0 {
-                break;
-            }
-            match take(&socket) {
-                Ok(length) => unread_bytes = unread_bytes.saturating_sub(length as u64),
-                Err(Errno::INTR) => {}
-                Err(_) => break,
-            }
-        }
-        Source { speaker, socket, peeks: unread.is_some(), seen: Seen::default() }
+    /// `peeks` says that its peek offset is on.
+    pub(crate) fn new(speaker: Speaker, socket: OwnedFd, peeks: bool) -> Source {
+        Source { speaker, socket, peeks, seen: Seen::default() }
     }
 
     pub(crate) fn socket(&self) -> &OwnedFd {

@@ -11,12 +11,10 @@ mod client;
 mod control;
 pub mod internal;
 mod keeper;
-mod log_socket;
 mod run_directory;
 mod sandbox;
 mod worker;
 mod zygote;
 
 pub use client::NativeEngine;
-pub use log_socket::LogSocket;
 pub use run_directory::{JOURNAL, RunDirectory};

@@ -5,12 +5,12 @@
 //!
 //! ```text
 //! HASH {"journal":1,"fleet":"lab","first_seq":1,"previous":"0000…"}
-//! HASH SEQ TIME DATAGRAMS {"schema":1,"ts":"2026-11-22T12:00:00.000000Z","seq":1,…}
+//! HASH SEQ TIME BYTES {"schema":1,"ts":"2026-11-22T12:00:00.000000Z","seq":1,…}
 //! ```
 //!
-//! `SEQ` is the event's number, `TIME` its time in microseconds since 1970-01-01 UTC, `DATAGRAMS` how many
-//! datagrams of its source it accounts for, and then comes the event as it is everywhere else: JSON without a
-//! line feed.
+//! `SEQ` is the event's number, `TIME` its time in microseconds since 1970-01-01 UTC, `BYTES` the length of
+//! the datagram that it was made of (0 for the collector's own), and then comes the event as it is everywhere
+//! else: JSON without a line feed.
 //!
 //! # The chain
 //!
@@ -47,6 +47,7 @@ mod record;
 mod segment;
 mod sync;
 mod tail;
+mod taken;
 #[cfg(test)]
 mod tests;
 pub mod verify;

@@ -1,16 +1,17 @@
 //! Opening a journal again, whatever its last collector left.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::record::{Hash, Record};
 use super::sync::Syncer;
+use super::taken::{Left, Taken};
 use super::walk::{Damage, End, walk};
-use super::writer::{Journal, Progress, Segment, mark};
+use super::writer::{Journal, Progress, Segment};
 use super::{JournalConfig, JournalError, segment};
 use crate::event::Speaker;
 
@@ -63,28 +64,20 @@ impl Journal {
         let directory = &config.directory;
         let failed = |source| JournalError::File { action: "open", path: directory.clone(), source };
         DirBuilder::new().recursive(true).mode(0o750).create(directory).map_err(failed)?;
-        let path = segment::taken(directory);
-        let before = fs::read_to_string(&path).ok().and_then(|text| text.trim_end().parse().ok());
-        let taken = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .mode(0o640)
-            .open(&path)
-            .map_err(|source| JournalError::File { action: "open", path, source })?;
+        let marked = segment::taken(directory);
+        let (before, left) = Taken::read(&marked);
         let mut repairs = Vec::new();
-        let mut in_flight = HashMap::new();
+        let mut in_flight: BTreeMap<(String, String), u64> = BTreeMap::new();
         let mut names = segment::list(directory).map_err(failed)?;
         let mut last = None;
         while let Some(first_seq) = names.last().copied() {
             // Without a mark nothing is known to be left in the sockets.
             let note = |record: Option<&Record<'_>>, _: &Hash| {
-                let behind = |record: &&Record<'_>| {
-                    record.datagrams > 0 && before.is_some_and(|taken| record.seq > taken)
-                };
+                let behind =
+                    |record: &&Record<'_>| record.bytes > 0 && before.is_some_and(|taken| record.seq > taken);
                 let Some(record) = record.filter(behind) else { return };
                 if let Ok(speaker) = serde_json::from_slice::<Speaker>(record.json) {
-                    *in_flight.entry((speaker.decky, speaker.service)).or_default() += record.datagrams;
+                    *in_flight.entry((speaker.decky, speaker.service)).or_default() += record.bytes;
                 }
             };
             let path = segment::path(directory, first_seq);
@@ -95,7 +88,11 @@ impl Journal {
             names.pop();
         }
         let last = last.unwrap_or(Last { next_seq: 1, chain: Hash::ZERO, file: None, begun: now });
-        mark(&taken, last.next_seq - 1);
+        // A source that an even earlier collector left something of has said nothing to the one before.
+        let in_flight = in_flight.into_iter().map(|(name, bytes)| (name, Left::Journaled(bytes)));
+        let left = left.into_iter().chain(in_flight).collect();
+        let taken = Taken::create(marked.clone(), last.next_seq - 1, left)
+            .map_err(|source| JournalError::File { action: "open", path: marked, source })?;
         let segments: VecDeque<Segment> = names
             .into_iter()
             .map(|first_seq| {
@@ -117,7 +114,6 @@ impl Journal {
             dropped: 0,
             failing: false,
             taken,
-            in_flight,
             syncer: Syncer::start(config.sync_after).map_err(failed)?,
             progress,
         };

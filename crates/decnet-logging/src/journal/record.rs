@@ -105,8 +105,8 @@ pub(crate) struct Record<'a> {
     pub(crate) seq: u64,
     /// Microseconds since 1970-01-01 UTC.
     pub(crate) time: i64,
-    /// Datagrams of its source that it accounts for.
-    pub(crate) datagrams: u32,
+    /// The length of the datagram that it was made of.
+    pub(crate) bytes: u64,
     pub(crate) json: &'a [u8],
 }
 
@@ -115,9 +115,9 @@ impl<'a> Record<'a> {
         let mut parts = rest.splitn(4, |b| *b == b' ');
         let seq = number(parts.next()?)?;
         let time = number(parts.next()?)?;
-        let datagrams = number(parts.next()?)?;
+        let bytes = number(parts.next()?)?;
         let json = parts.next().filter(|json| json.first() == Some(&b'{'))?;
-        Some(Record { seq, time, datagrams, json })
+        Some(Record { seq, time, bytes, json })
     }
 }
 
@@ -179,7 +179,7 @@ mod tests {
         let line = out.strip_prefix(b"before").unwrap().strip_suffix(b"\n").unwrap();
         let (read, rest) = split(line).unwrap();
         assert_eq!(read, hash);
-        assert_eq!(Record::read(rest), Some(Record { seq: 7, time: -5, datagrams: 2, json: b"{\"a\": 1}" }));
+        assert_eq!(Record::read(rest), Some(Record { seq: 7, time: -5, bytes: 2, json: b"{\"a\": 1}" }));
     }
 
     proptest! {

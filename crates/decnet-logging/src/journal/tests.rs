@@ -367,9 +367,9 @@ fn a_full_disk_costs_memory_up_to_a_bound_and_then_events_that_are_counted() {
 fn what_was_not_taken_from_its_socket_is_known() {
     let directory = sample();
     let (mut journal, _) = open(directory.path());
-    assert_eq!(journal.take_in_flight("decky-01", "redis"), 0, "all of it was taken");
-    for (decky, datagrams) in [("a", 1), ("b", 2), ("a", 1), ("a", 0)] {
-        journal.append(NOW, datagrams, |seq, out| {
+    assert_eq!(journal.begin_discard("decky-01", "redis", 9), 9, "all of it was taken");
+    for (decky, bytes) in [("a", 100), ("b", 20), ("a", 10), ("a", 0)] {
+        journal.append(NOW, bytes, |seq, out| {
             out.extend_from_slice(line(decky, seq).as_bytes());
             true
         });
@@ -377,10 +377,19 @@ fn what_was_not_taken_from_its_socket_is_known() {
     journal.commit().unwrap();
     drop(journal);
     let (mut journal, _) = open(directory.path());
-    assert_eq!(journal.take_in_flight("a", "redis"), 2);
-    assert_eq!(journal.take_in_flight("b", "redis"), 2);
-    assert_eq!(journal.take_in_flight("b", "redis"), 0);
+    // All of it is still there, and one datagram more that was not written.
+    assert_eq!(journal.begin_discard("a", "redis", 150), 40);
+    write(&mut journal, 1);
+    journal.mark_taken();
+    drop(journal);
+    // Killed in the middle of throwing it away, and before the other source was back.
+    let (mut journal, _) = open(directory.path());
+    assert_eq!(journal.begin_discard("a", "redis", 60), 40);
+    journal.end_discard("a", "redis");
+    assert_eq!(journal.begin_discard("b", "redis", 20), 0);
+    journal.end_discard("b", "redis");
     drop(journal);
     let (mut journal, _) = open(directory.path());
-    assert_eq!(journal.take_in_flight("a", "redis"), 0, "the start has settled it");
+    assert_eq!(journal.begin_discard("a", "redis", 60), 60);
+    assert_eq!(journal.begin_discard("b", "redis", 60), 60);
 }

@@ -1,14 +1,15 @@
 //! Writing the journal: one `write` for every batch.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::record::{self, Hash, Header};
 use super::sync::Syncer;
+use super::taken::Taken;
 use super::{JournalConfig, segment};
 use crate::json;
 
@@ -131,10 +132,8 @@ pub(crate) struct Journal {
     /// Lost while nothing could be written.
     pub(super) dropped: u64,
     pub(super) failing: bool,
-    /// The file that says up to where every datagram has been taken from its socket.
-    pub(super) taken: File,
-    /// Datagrams that an earlier collector wrote here and did not take from their sockets any more.
-    pub(super) in_flight: HashMap<(String, String), u32>,
+    /// Up to where every datagram has been taken from its socket.
+    pub(super) taken: Taken,
     pub(super) syncer: Syncer,
     pub(super) progress: Arc<Progress>,
 }
@@ -180,12 +179,17 @@ impl Journal {
         if self.failing { 0 } else { std::mem::take(&mut self.dropped) }
     }
 
-    /// How many of a source's datagrams, oldest first, are in the journal already.
-    pub(crate) fn take_in_flight(&mut self, decky: &str, service: &str) -> u32 {
-        if self.in_flight.is_empty() {
-            return 0;
-        }
-        self.in_flight.remove(&(decky.to_owned(), service.to_owned())).unwrap_or(0)
+    /// A source is back, and an earlier collector had looked at so many bytes in its socket: how many of them
+    /// are not in the journal. The others, which are the oldest, are to be thrown away.
+    pub(crate) fn begin_discard(&mut self, decky: &str, service: &str, seen: u64) -> u64 {
+        let last = self.last_seq();
+        self.taken.begin(last, &(decky.to_owned(), service.to_owned()), seen)
+    }
+
+    /// They are, or the socket is another one.
+    pub(crate) fn end_discard(&mut self, decky: &str, service: &str) {
+        let last = self.last_seq();
+        self.taken.end(last, &(decky.to_owned(), service.to_owned()));
     }
 
     /// Before a batch: begins a segment where one is needed, and lets the oldest go.
@@ -271,12 +275,12 @@ impl Journal {
         }
     }
 
-    /// Takes one event: `encode` appends its JSON, given its number. False if it was dropped: nothing can be
+    /// Takes one event, made of a datagram of so many bytes: `encode` appends its JSON, given its number. False if it was dropped: nothing can be
     /// written, and as much waits as may.
     pub(crate) fn append(
         &mut self,
         time: i64,
-        datagrams: u32,
+        bytes: u64,
         encode: impl FnOnce(u64, &mut Vec<u8>) -> bool,
     ) -> bool {
         self.prepare(time);
@@ -287,7 +291,7 @@ impl Journal {
         let seq = self.next_seq;
         let hash = record::append(&mut self.waiting, &self.chain, |out| {
             // Into a vector nothing fails.
-            let _ = write!(out, "{seq} {time} {datagrams} ");
+            let _ = write!(out, "{seq} {time} {bytes} ");
             encode(seq, out)
         });
         match hash {
@@ -345,12 +349,6 @@ impl Journal {
 
     /// Says that the datagrams of every event so far have been taken from their sockets.
     pub(crate) fn mark_taken(&mut self) {
-        mark(&self.taken, self.last_seq());
+        self.taken.mark(self.last_seq());
     }
-}
-
-/// Writes the mark in place: so few bytes at once are there or not. If it cannot be written, what a killed
-/// collector leaves behind may be written twice.
-pub(super) fn mark(file: &File, seq: u64) {
-    let _ = file.write_all_at(format!("{seq:020}\n").as_bytes(), 0);
 }

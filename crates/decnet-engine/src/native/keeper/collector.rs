@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 
+use decnet_logging::PeekOffset;
 use decnet_logging::collector::{Collector, CollectorConfig, Reopen};
 use decnet_logging::control::{ControlError, ControlSender};
 use decnet_logging::event::Speaker;
@@ -17,6 +18,7 @@ use super::members::refused;
 use super::report;
 use crate::error::EngineError;
 use crate::process;
+use crate::sys;
 
 /// The collector's life. Its control socket is its standard input; it ends when that does, with every event
 /// written.
@@ -31,10 +33,13 @@ pub(crate) fn run(config: &OsStr) -> u8 {
         }
     };
     let log = Arc::new(|notice: &decnet_logging::sinks::Notice| report::operator(&notice.to_string()));
-    let begun =
-        std::io::stdin().as_fd().try_clone_to_owned().map_err(|error| error.to_string()).and_then(
-            |control| Ok((Collector::new(&config, log).map_err(|error| error.to_string())?, control)),
-        );
+    let begun = std::io::stdin().as_fd().try_clone_to_owned().map_err(|error| error.to_string()).and_then(
+        |control| {
+            let collector = Collector::new(&config, log).map_err(|error| error.to_string())?;
+            let peek = PeekOffset { get: sys::peek_offset, set: sys::set_peek_offset };
+            Ok((collector.with_peek_offset(peek), control))
+        },
+    );
     let (mut collector, control) = match begun {
         Ok(begun) => begun,
         Err(message) => {
@@ -114,14 +119,9 @@ impl CollectorProcess {
     }
 
     /// Hands a source over.
-    pub(crate) fn add(
-        &self,
-        speaker: &Speaker,
-        source: BorrowedFd<'_>,
-        unread: Option<u64>,
-    ) -> Result<(), ControlError> {
+    pub(crate) fn add(&self, speaker: &Speaker, source: BorrowedFd<'_>) -> Result<(), ControlError> {
         match &self.control {
-            Some(control) => control.add_unread(speaker, source, unread),
+            Some(control) => control.add(speaker, source),
             None => Ok(()),
         }
     }

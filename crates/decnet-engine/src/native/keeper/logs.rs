@@ -2,7 +2,7 @@
 //! worker nor a new collector loses what is under way.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,8 @@ use decnet_logging::EventSink;
 use decnet_logging::collector::CollectorConfig;
 use decnet_logging::event::Speaker;
 use decnet_logging::socket::SocketSink;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
-use super::super::log_socket::LogSocket;
 use super::collector::CollectorProcess;
 use super::report;
 use crate::error::EngineError;
@@ -38,7 +38,8 @@ struct Inner {
 #[derive(Debug)]
 struct Source {
     speaker: Speaker,
-    socket: LogSocket,
+    service: OwnedFd,
+    collector: OwnedFd,
 }
 
 impl Logs {
@@ -65,17 +66,13 @@ impl Logs {
                 error,
             )
         };
-        self.inner()
-            .source(speaker)
-            .and_then(|source| source.socket.service().try_clone_to_owned())
-            .map_err(failed)
+        self.inner().source(speaker).and_then(|source| source.service.try_clone()).map_err(failed)
     }
 
     /// A way for the keeper itself to speak as the wire of a decky.
     pub(crate) fn wire(&self, speaker: Speaker) -> Option<Arc<dyn EventSink>> {
         let mut inner = self.inner();
-        let socket =
-            inner.source(&speaker).and_then(|source| source.socket.service().try_clone_to_owned()).ok()?;
+        let socket = inner.source(&speaker).and_then(|source| source.service.try_clone()).ok()?;
         Some(Arc::new(SocketSink::new(socket)))
     }
 
@@ -145,10 +142,7 @@ impl Inner {
     fn begin(&mut self, config: CollectorConfig) -> Result<(), EngineError> {
         let collector = CollectorProcess::start(&config)?;
         for source in self.sources.values() {
-            // The collector before has ended: what it had looked at and not taken tells this one what is in
-            // the journal already.
-            let unread = source.socket.take_unread();
-            collector.add(&source.speaker, source.socket.collector(), unread).map_err(|error| {
+            collector.add(&source.speaker, source.collector.as_fd()).map_err(|error| {
                 EngineError::system("hand a log socket to the collector", std::io::Error::other(error))
             })?;
         }
@@ -162,11 +156,10 @@ impl Inner {
         match self.sources.entry((speaker.decky.clone(), speaker.service.clone())) {
             Entry::Occupied(there) => Ok(there.into_mut()),
             Entry::Vacant(vacant) => {
-                let socket = LogSocket::pair()?;
-                self.collector
-                    .add(speaker, socket.collector(), socket.take_unread())
-                    .map_err(std::io::Error::other)?;
-                Ok(vacant.insert(Source { speaker: speaker.clone(), socket }))
+                let (service, collector) =
+                    socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+                self.collector.add(speaker, collector.as_fd()).map_err(std::io::Error::other)?;
+                Ok(vacant.insert(Source { speaker: speaker.clone(), service, collector }))
             }
         }
     }
