@@ -257,7 +257,7 @@ pub(crate) struct Events {
     /// Every event on a line of its own: scans are not gathered, heartbeats and all bytes are shown
     #[arg(long)]
     pub(crate) raw: bool,
-    /// Another file of events: JSON lines, or RFC 5424 lines
+    /// A file of events instead of the journal: JSON lines, or RFC 5424 lines
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 }
@@ -275,10 +275,22 @@ pub(crate) enum EventsView {
     },
     /// What is missing: numbers without event, and whiles without a sign of life
     Gaps {
-        /// Another file of events: JSON lines, or RFC 5424 lines
+        /// A file of events instead of the journal: JSON lines, or RFC 5424 lines
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
     },
+    /// Check that the journal is what was written: the chain of all its hashes
+    Verify(Verify),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Another journal's directory [default: that of the state directory]
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) journal: Option<PathBuf>,
+    /// A hash that was printed earlier: fail if the journal does not hold it any more
+    #[arg(long, value_name = "HASH")]
+    pub(crate) contains: Option<String>,
 }
 
 /// What events are gathered by.

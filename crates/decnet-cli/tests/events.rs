@@ -3,9 +3,11 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use decnet_core::service::Transport;
 use decnet_logging::event::{Body, Credential, Event, Life, Outcome, Report, SCHEMA, Session, Speaker};
-use decnet_logging::{json, syslog};
+use decnet_logging::{Collector, CollectorConfig, EventSink, SocketSink, json, syslog};
 use serde_json::Value;
 use support::Place;
 
@@ -252,4 +254,102 @@ fn a_story_is_short_and_each_view_tells_it() {
     insta::assert_snapshot!(all);
     let beats = ["events", "--file", "e", "--output", "json", "--kind", "heartbeat"];
     assert_eq!(place.run(&beats).out.lines().count(), 2, "health is there for those who ask");
+}
+
+/// A journal of so many events in the state directory, as a collector writes it.
+fn journal(place: &Place, count: u64) -> std::path::PathBuf {
+    let directory = place.path("state/journal");
+    let mut config = CollectorConfig::new("fleet-1", &directory);
+    config.journal.segment_bytes = 1500;
+    let mut collector = Collector::new(&config, Arc::new(|notice| panic!("{notice}")))
+        .unwrap()
+        .with_clock(|| 1_795_000_000_000_000);
+    let (service, source) = SocketSink::pair().unwrap();
+    collector
+        .add(event(0, "web-01", "ssh", [198, 51, 100, 7], Body::ConnectionOpened).speaker, source)
+        .unwrap();
+    for number in 0..count {
+        service.emit(Report::without_conversation(Body::ScanProbe { kind: format!("kind-{number}") }));
+        collector.drain();
+    }
+    directory
+}
+
+#[test]
+fn the_journal_is_read_where_no_file_is_named() {
+    let place = Place::new();
+    assert!(place.run(&["events"]).err.contains("nothing was trapped yet"));
+    journal(&place, 20);
+    let done = place.run(&["events", "--output", "json"]);
+    assert_eq!((done.code, done.err.as_str()), (0, ""));
+    let numbers: Vec<u64> = done
+        .out
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["seq"].as_u64().unwrap())
+        .collect();
+    assert!(numbers.iter().copied().eq(1..=20), "{numbers:?}");
+    assert_eq!(place.run(&["events", "--kind", "auth"]).out, "");
+    assert!(place.run(&["events"]).out.contains("kind-19"));
+}
+
+#[test]
+fn verifying_tells_what_was_checked_and_where_it_breaks() {
+    let place = Place::new();
+    let missing = place.run(&["events", "verify"]);
+    assert_eq!(missing.code, 1);
+    assert!(missing.err.contains("read the journal at"), "{}", missing.err);
+
+    let directory = journal(&place, 20);
+    let whole = place.run(&["events", "verify"]);
+    assert_eq!((whole.code, whole.err.as_str()), (0, ""));
+    for part in ["the chain is whole", "20 events", "first      1, 2026-11-18T11:06:40", "last       20, "] {
+        assert!(whole.out.contains(part), "{part}: {}", whole.out);
+    }
+    let done = place.run(&["events", "verify", "--output", "json"]);
+    let answer: Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!((answer["chain"].as_str(), answer["records"].as_u64()), (Some("whole"), Some(20)));
+    let hash = answer["last_hash"].as_str().unwrap();
+    assert_eq!(place.run(&["events", "verify", "--contains", hash]).code, 0);
+    let other = hash.replace(&hash[..1], if hash.starts_with('0') { "1" } else { "0" });
+    assert_eq!(place.run(&["events", "verify", "--contains", &other]).code, 1);
+    assert_eq!(place.run(&["events", "verify", "--contains", "abc"]).code, 2);
+
+    // What the module's documentation tells to check with agrees, for every segment.
+    let mut segments: Vec<_> = std::fs::read_dir(&directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "journal"))
+        .collect();
+    segments.sort();
+    assert!(segments.len() > 2);
+    let script = r#"
+        segment=$1
+        previous=$(head -n 1 "$segment" | sed 's/.*"previous":"\([0-9a-f]*\)".*/\1/')
+        while IFS= read -r line; do
+            hash=$(printf '%s %s' "$previous" "${line#* }" | sha256sum)
+            [ "${hash%% *}" = "${line%% *}" ] || { echo "broken after $previous"; break; }
+            previous=${line%% *}
+        done < "$segment"
+        echo "$previous""#;
+    #[allow(clippy::disallowed_methods, reason = "a shell in the place of the operator's")]
+    let shell = |segment: &std::path::Path| {
+        let done = std::process::Command::new("sh").args(["-c", script, "sh"]).arg(segment).output().unwrap();
+        String::from_utf8(done.stdout).unwrap()
+    };
+    for segment in &segments {
+        assert!(!shell(segment).contains("broken"), "{}", shell(segment));
+    }
+    assert_eq!(shell(segments.last().unwrap()).trim(), hash);
+
+    let text = std::fs::read_to_string(&segments[1]).unwrap();
+    std::fs::write(&segments[1], text.replacen("kind-", "sort-", 1)).unwrap();
+    assert!(shell(&segments[1]).starts_with("broken after"));
+    let broken = place.run(&["events", "verify", "--journal", directory.to_str().unwrap()]);
+    assert_eq!(broken.code, 1);
+    let name = segments[1].to_str().unwrap();
+    assert!(broken.out.contains("the journal is broken") && broken.out.contains(name), "{}", broken.out);
+    let done = place.run(&["events", "verify", "--output", "json"]);
+    let answer: Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!((answer["chain"].as_str(), answer["damage"].as_str()), (Some("broken"), Some("hash")));
+    assert!(answer["offset"].as_u64().unwrap() > 0 && answer["seq"].as_u64().unwrap() > 1);
 }

@@ -21,7 +21,7 @@ use decnet_core::ServiceDescriptor;
 use decnet_core::identity::OsFamily;
 use decnet_core::plan::{Attachment, EngineChoice, Logging, Network, Plan};
 use decnet_core::service::Port;
-use decnet_engine::native::{EVENTS_FILE, NativeEngine, internal};
+use decnet_engine::native::{JOURNAL, NativeEngine, internal};
 use decnet_engine::{Engine, Health, Scope, lab};
 use decnet_logging::event::{Body, Event};
 use decnet_logging::reader::{Filter, Reader};
@@ -237,7 +237,7 @@ fn an_owned_worker_has_nothing(built: &Lab) {
 
     assert_eq!(engine.teardown(&Scope::All).unwrap(), Vec::<String>::new());
     assert!(!engine.run_directory().path().exists());
-    let mut reader = Reader::open(&state.path().join(EVENTS_FILE), Filter::default()).unwrap();
+    let mut reader = Reader::open(&state.path().join(JOURNAL), Filter::default()).unwrap();
     let mut blocked: Vec<Event> = Vec::new();
     while let Some(event) = reader.next_event().unwrap() {
         if matches!(event.report.body, Body::EgressBlocked { .. }) {

@@ -6,13 +6,15 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use decnet_core::plan::LogForm;
 use decnet_logging::event::{Body, Credential, Event, Outcome, Report, SCHEMA, Session, Speaker};
+use decnet_logging::sinks::DeliveryConfig;
 use decnet_logging::{Collector, CollectorConfig, EventSink, SocketSink, json, syslog};
 
 /// Sources that speak at once.
 const SOURCES: usize = 16;
 /// Reports of each in one round; a socket's buffer holds them all.
-const REPORTS: usize = 100;
+const REPORTS: usize = 200;
 
 fn speaker(index: usize) -> Speaker {
     Speaker {
@@ -71,14 +73,17 @@ fn encode(c: &mut Criterion) {
     group.finish();
 }
 
-fn collect(c: &mut Criterion) {
+/// From services' `emit` to the journal, and with `file` to a file of RFC 5424 lines as well; every event must
+/// arrive there.
+fn collect(c: &mut Criterion, name: &str, file: bool) {
     let directory = tempfile::tempdir().expect("a directory");
     let config = CollectorConfig {
-        fleet: "lab".into(),
-        json_file: Some(directory.path().join("events.jsonl")),
-        syslog_file: Some(directory.path().join("events.log")),
-        target: None,
-        ..CollectorConfig::default()
+        deliveries: if file {
+            vec![DeliveryConfig::file(LogForm::Syslog, directory.path().join("events.log"))]
+        } else {
+            Vec::new()
+        },
+        ..CollectorConfig::new("lab", directory.path().join("journal"))
     };
     let mut collector = Collector::new(&config, Arc::new(|notice| panic!("{notice}"))).expect("a collector");
     let services: Vec<SocketSink> = (0..SOURCES)
@@ -89,22 +94,55 @@ fn collect(c: &mut Criterion) {
         })
         .collect();
     let report = report();
+    let mut rounds = 0;
     let mut group = c.benchmark_group("collector");
     group.throughput(Throughput::Elements((SOURCES * REPORTS) as u64));
     group.sample_size(20);
-    group.bench_function("emit_to_two_files", |b| {
+    group.bench_function(name, |b| {
         b.iter(|| {
+            rounds += 1;
             for _ in 0..REPORTS {
                 for service in &services {
                     service.emit(report.clone());
                 }
             }
             collector.drain();
+            assert!(collector.settle(std::time::Duration::from_secs(60)), "what was measured has arrived");
         });
     });
     group.finish();
-    assert!(services.iter().all(|service| service.dropped() == 0), "the rate is of events that arrived");
+    let dropped: u64 = services.iter().map(SocketSink::dropped).sum();
+    let verified = decnet_logging::journal::verify(&config.journal.directory, None).expect("a whole chain");
+    // Old segments may have gone; numbers have no gap.
+    let last = verified.last.map_or(0, |(seq, _)| seq);
+    assert_eq!(
+        (last, dropped),
+        (rounds * (SOURCES * REPORTS) as u64, 0),
+        "the rate is of events that arrived"
+    );
 }
 
-criterion_group!(benches, encode, collect);
+/// What logging adds to a service's reply: `emit` with room in the socket.
+fn emit(c: &mut Criterion) {
+    let (service, source) = SocketSink::pair().expect("a pair");
+    let report = report();
+    let mut buffer = vec![0; 128 * 1024];
+    c.bench_function("service/emit", |b| {
+        b.iter(|| {
+            service.emit(black_box(report.clone()));
+            rustix::net::recv(&source, &mut buffer[..], rustix::net::RecvFlags::DONTWAIT).expect("it arrives")
+        });
+    });
+    assert_eq!(service.dropped(), 0);
+}
+
+fn journal(c: &mut Criterion) {
+    collect(c, "emit_to_journal", false);
+}
+
+fn file(c: &mut Criterion) {
+    collect(c, "emit_to_journal_and_file", true);
+}
+
+criterion_group!(benches, encode, emit, journal, file);
 criterion_main!(benches);

@@ -1,31 +1,32 @@
-//! The collector: hears every service, adds who, when and in which order, and writes to the sinks.
+//! The collector: hears every service, adds who, when and in which order, and writes it to the journal.
 //!
-//! One thread, one epoll, no timer while nothing happens but the heartbeat's. Which socket a report came in on says who speaks;
+//! One thread, one epoll, no timer while nothing happens. Which socket a report came in on says who speaks;
 //! time, sequence number and severity are made here. Whatever a report says beyond the vocabulary of
-//! [`Report`] is dropped unread.
+//! [`Report`] is dropped unread. Every way out ([`Delivery`]) has a thread and a place in the journal of its
+//! own: none of them can delay this one.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use decnet_core::plan::{LogTarget, LogTransport};
-use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
-use rustix::io::{Errno, ioctl_fionread};
-use rustix::net::{RecvFlags, recv};
+use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{self, ArtifactStore, StoreError, StoreLimits, frame};
 use crate::control::{self, Message};
+use crate::driver::{Driver, Losses};
 use crate::duties::Duties;
 use crate::event::{Body, Event, Report, SCHEMA, Speaker};
 use crate::heartbeat::Standing;
-use crate::reader::last_seq;
-use crate::sinks::{
-    self, DeliveryConfig, Direct, JsonFile, Notice, OpenError, OperatorLog, Sink, SyslogFile, UdpSink,
-};
+use crate::journal::{Journal, JournalConfig, JournalError, Progress};
+use crate::json;
+use crate::sinks::{self, Delivery, DeliveryConfig, Notice, OpenError, OperatorLog};
 use crate::socket::DATAGRAM_LIMIT;
+use crate::source::{Heard, PeekOffset, Source};
 use crate::text::shown;
 
 /// Reports taken from one source before the others have their turn.
@@ -37,61 +38,73 @@ const LAST_TURN: usize = 4096;
 /// Ready sources in one batch.
 const BATCH: usize = 256;
 
-/// How soon a sink with something left is tried again.
+/// How soon a journal that could not be written is tried again.
 const RETRY: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
-
-/// The longest wait for a duty: microseconds.
-const DUTY_LONGEST: i64 = 60 * 1_000_000;
-
-/// The service's name in events of the packet carrier, which is no service of a decky.
-const WIRE: &str = "wire";
 
 /// The control socket's mark in epoll; sources have their index.
 const CONTROL: u64 = u64::MAX;
 
-/// What the collector writes to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The longest wait for a duty, in microseconds.
+const DUTY_LONGEST: i64 = 60_000_000;
+
+/// The service's name of the wire, which is no service.
+const WIRE: &str = "wire";
+
+/// The mark of the deliveries' threads.
+const LOSSES: u64 = u64::MAX - 1;
+
+/// Where the collector writes, and the ways out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollectorConfig {
     /// The fleet, for events of the collector itself.
     pub fleet: String,
-    /// A file of JSON lines.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub json_file: Option<PathBuf>,
-    /// A file of RFC 5424 lines.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub syslog_file: Option<PathBuf>,
-    /// A syslog server.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<LogTarget>,
+    /// Every event, first of all.
+    pub journal: JournalConfig,
+    /// Every way out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliveries: Vec<DeliveryConfig>,
     /// The directory that artifacts are kept in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifacts: Option<PathBuf>,
     /// Seconds between heartbeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat_s: Option<u64>,
-    /// Every way out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub deliveries: Vec<DeliveryConfig>,
+}
+
+impl CollectorConfig {
+    /// A journal with the usual bounds, no way out of it, no artifacts and no heartbeat.
+    pub fn new(fleet: impl Into<String>, journal: impl Into<PathBuf>) -> Self {
+        CollectorConfig {
+            fleet: fleet.into(),
+            journal: JournalConfig::new(journal),
+            deliveries: Vec::new(),
+            artifacts: None,
+            heartbeat_s: None,
+        }
+    }
 }
 
 /// Why there is no collector.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CollectorError {
-    /// A file cannot be opened: make its directory, or give this user the right.
-    #[error("open the event file {path}: {source}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
+    /// There is no journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// There is no place for artifacts.
     #[error(transparent)]
     Artifacts(#[from] StoreError),
     /// A way out cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// A way out cannot be begun.
+    #[error("begin delivery `{delivery}`: {source}")]
+    Delivery {
+        /// Its name.
+        delivery: String,
+        /// The cause.
+        source: io::Error,
+    },
     /// epoll failed: too many open files, or no memory in the kernel.
     #[error("wait for log sockets: {0}")]
     Wait(io::Error),
@@ -107,28 +120,36 @@ pub enum CollectorError {
     },
 }
 
-/// One service of one decky.
-struct Source {
-    speaker: Speaker,
-    socket: OwnedFd,
+/// Asks every delivery to open anew what it has open: after another program has rotated a file. For a thread
+/// that hears of SIGHUP.
+#[derive(Clone, Debug)]
+pub struct Reopen(Arc<Progress>);
+
+impl Reopen {
+    /// Asks.
+    pub fn reopen(&self) {
+        self.0.reopen();
+    }
 }
 
-/// Hears sources and writes to sinks.
+/// Hears sources and writes the journal.
 pub struct Collector {
     epoll: OwnedFd,
     sources: Vec<Option<Source>>,
     /// Indices in `sources` that are free.
     free: Vec<usize>,
-    sinks: Vec<Box<dyn Sink>>,
+    /// Sources of which something is written, or about to be, that is yet to be taken from the socket.
+    seen: Vec<usize>,
+    journal: Journal,
+    drivers: Vec<Driver>,
+    losses: Arc<Losses>,
     /// The speaker of the collector's own events.
     own: Speaker,
-    next_seq: u64,
     clock: Box<dyn Fn() -> i64 + Send>,
+    peek: Option<PeekOffset>,
     log: OperatorLog,
     /// Where datagrams are received; one byte more than allowed, to see that one was longer.
     buffer: Vec<u8>,
-    /// A sink has something left.
-    unflushed: bool,
     /// Where artifacts are kept.
     artifacts: Option<ArtifactStore>,
     /// What it says of itself, and when.
@@ -139,76 +160,74 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// A collector with the sinks of a configuration. Sequence numbers go on from the last whole line of its
-    /// files. A target that cannot be reached or has no address is a notice, not an error: the files go on.
+    /// A collector with the ways out of a configuration. Sequence numbers go on from the journal. A target
+    /// that cannot be reached or has no address is a notice, not an error: its events wait in the journal.
     ///
     /// # Errors
-    /// A file cannot be opened; see [`CollectorError`].
+    /// The journal or a file cannot be opened; see [`CollectorError`].
     pub fn new(config: &CollectorConfig, log: OperatorLog) -> Result<Self, CollectorError> {
-        let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
-        let mut last = 0;
-        for path in config.json_file.iter().chain(&config.syslog_file) {
-            let failed = |source| CollectorError::File { path: path.clone(), source };
-            last = last.max(last_seq(path).map_err(failed)?.unwrap_or(0));
-        }
-        if let Some(path) = &config.json_file {
-            let failed = |source| CollectorError::File { path: path.clone(), source };
-            sinks.push(Box::new(JsonFile::open(path, log.clone()).map_err(failed)?));
-        }
-        if let Some(path) = &config.syslog_file {
-            let failed = |source| CollectorError::File { path: path.clone(), source };
-            sinks.push(Box::new(SyslogFile::open(path, log.clone()).map_err(failed)?));
-        }
-        match &config.target {
-            Some(target) if target.transport == LogTransport::Udp => {
-                sinks.push(Box::new(UdpSink::new(target.clone(), log.clone())));
-            }
-            Some(target) => log(&Notice::TransportUnsupported(target.clone())),
-            None => {}
-        }
-        for delivery in &config.deliveries {
-            sinks.push(Box::new(Direct::new(sinks::open(delivery, log.clone())?, log.clone())));
-        }
-        let mut collector = Self::with_sinks(&config.fleet, sinks, last + 1, log.clone())?;
-        collector.duties = Duties::new(config.heartbeat_s);
-        if let Some(directory) = &config.artifacts {
-            collector.artifacts = Some(ArtifactStore::open(directory, StoreLimits::default(), log)?);
-        }
-        Ok(collector)
+        let open = |delivery| sinks::open(delivery, log.clone());
+        let deliveries = config.deliveries.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        Self::with_deliveries(config, deliveries, log)
     }
 
-    /// A collector with sinks of the caller's own, whose first event has the number `next_seq`.
+    /// A collector with ways out of the caller's own, and the configuration's journal.
     ///
     /// # Errors
-    /// [`CollectorError::Wait`].
-    pub fn with_sinks(
-        fleet: &str,
-        sinks: Vec<Box<dyn Sink>>,
-        next_seq: u64,
+    /// The journal cannot be opened; see [`CollectorError`].
+    pub fn with_deliveries(
+        config: &CollectorConfig,
+        deliveries: Vec<Box<dyn Delivery>>,
         log: OperatorLog,
     ) -> Result<Self, CollectorError> {
+        let (journal, repairs) = Journal::open(&config.journal, &config.fleet, now())?;
+        for repair in repairs {
+            log(&Notice::JournalRepaired(repair));
+        }
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(wait_error)?;
-        Ok(Collector {
+        let losses = Arc::new(Losses::new().map_err(CollectorError::Wait)?);
+        let data = epoll::EventData::new_u64(LOSSES);
+        epoll::add(&epoll, losses.wake(), data, epoll::EventFlags::IN).map_err(wait_error)?;
+        let mut collector = Collector {
             epoll,
             sources: Vec::new(),
             free: Vec::new(),
-            sinks,
+            seen: Vec::new(),
+            journal,
+            drivers: Vec::new(),
+            losses,
             own: Speaker {
-                fleet: fleet.to_owned(),
+                fleet: config.fleet.clone(),
                 decky: "collector".to_owned(),
                 hostname: "collector".to_owned(),
                 service: "collector".to_owned(),
             },
-            next_seq,
             clock: Box::new(now),
+            peek: None,
             log,
             buffer: vec![0; DATAGRAM_LIMIT + 1],
-            unflushed: false,
             artifacts: None,
-            duties: Duties::default(),
+            duties: Duties::new(config.heartbeat_s),
             events: 0,
             dropped: 0,
-        })
+        };
+        if let Some(directory) = &config.artifacts {
+            let store = ArtifactStore::open(directory, StoreLimits::default(), collector.log.clone())?;
+            collector.artifacts = Some(store);
+        }
+        for delivery in deliveries {
+            let name = delivery.name().to_owned();
+            let driver = Driver::start(
+                delivery,
+                &config.journal.directory,
+                collector.journal.progress(),
+                collector.losses.clone(),
+                collector.log.clone(),
+            );
+            let failed = |source| CollectorError::Delivery { delivery: name, source };
+            collector.drivers.push(driver.map_err(failed)?);
+        }
+        Ok(collector)
     }
 
     /// Another clock: microseconds since 1970-01-01 UTC.
@@ -218,9 +237,22 @@ impl Collector {
         self
     }
 
+    /// Looks at datagrams and takes them only when they are written: so a collector that is killed loses and
+    /// doubles nothing, provided that somebody else holds the sockets.
+    #[must_use]
+    pub fn with_peek_offset(mut self, peek: PeekOffset) -> Self {
+        self.peek = Some(peek);
+        self
+    }
+
     /// How many sources there are.
     pub fn sources(&self) -> usize {
         self.sources.len() - self.free.len()
+    }
+
+    /// A handle by which the operator's wish to open files anew reaches the deliveries.
+    pub fn reopen(&self) -> Reopen {
+        Reopen(self.journal.progress())
     }
 
     /// Hears one more source: the collector's end of a [`crate::socket::SocketSink`]. It is closed when the
@@ -235,7 +267,8 @@ impl Collector {
             let Speaker { decky, service, .. } = speaker;
             return Err(CollectorError::Add { decky, service, source: error.into() });
         }
-        let source = Some(Source { speaker, socket });
+        let peeks = self.prepare(&speaker, &socket);
+        let source = Some(Source::new(speaker, socket, peeks));
         match self.free.pop() {
             Some(index) => self.sources[index] = source,
             None => self.sources.push(source),
@@ -243,8 +276,25 @@ impl Collector {
         Ok(())
     }
 
+    /// Makes a socket ready to be looked into. False where that cannot be.
+    fn prepare(&mut self, speaker: &Speaker, socket: &OwnedFd) -> bool {
+        let (decky, service) = (&speaker.decky, &speaker.service);
+        let journal = std::cell::RefCell::new(&mut self.journal);
+        match self.peek {
+            Some(peek) => peek.prepare(
+                socket,
+                |seen| journal.borrow_mut().begin_discard(decky, service, seen),
+                || journal.borrow_mut().end_discard(decky, service),
+            ),
+            None => {
+                self.journal.end_discard(decky, service);
+                false
+            }
+        }
+    }
+
     /// Works until the keeper closes its end of the control socket; then takes what the sources still hold,
-    /// writes it and returns.
+    /// writes it, gives the deliveries a few seconds and returns.
     ///
     /// # Errors
     /// [`CollectorError::Wait`].
@@ -253,9 +303,15 @@ impl Collector {
         epoll::add(&self.epoll, &control, data, epoll::EventFlags::IN).map_err(wait_error)?;
         while self.wait(Some(&control), None)? {}
         self.drain();
-        // Duties: the last words.
         let reports = self.duties.finish(&self.standing());
         self.say(reports);
+        self.flush();
+        self.journal.progress().end();
+        // What the last of them lost is told too.
+        while !self.drivers.iter().all(Driver::has_ended) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.drivers.clear();
         self.flush();
         Ok(())
     }
@@ -277,10 +333,23 @@ impl Collector {
         self.flush();
     }
 
+    /// Waits until every delivery has brought everything to its place. False if that takes longer.
+    pub fn settle(&self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        let last = self.journal.progress().last();
+        while self.drivers.iter().any(|driver| driver.arrived() < last) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        true
+    }
+
     /// One batch. False when the control socket has ended.
     fn wait(&mut self, control: Option<&OwnedFd>, timeout: Option<Duration>) -> Result<bool, CollectorError> {
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        let timeout = match (timeout, self.unflushed) {
+        let timeout = match (timeout, self.journal.is_waiting()) {
             (Some(timeout), true) => Some(timeout.min(RETRY)),
             (None, true) => Some(RETRY),
             (timeout, false) => timeout,
@@ -296,10 +365,10 @@ impl Collector {
         for event in ready {
             match (control, event.data.u64()) {
                 (Some(control), CONTROL) => open = self.hear_control(control),
+                (_, LOSSES) => {}
                 (_, index) => self.hear(index as usize, TURN),
             }
         }
-        // Duties: what is due by now.
         let now = (self.clock)();
         if self.duties.next_due(now).is_some_and(|due| due <= now) {
             let reports = self.duties.tick(now, &self.standing());
@@ -309,7 +378,7 @@ impl Collector {
         Ok(open)
     }
 
-    /// Duties: how long until the next one. Never long, so that a clock that is set does not matter.
+    /// How long until the next duty. Never long, so that a clock that is set does not matter.
     fn duty(&self) -> Option<Timespec> {
         let now = (self.clock)();
         let wait = self.duties.next_due(now)?.saturating_sub(now).clamp(0, DUTY_LONGEST);
@@ -317,7 +386,7 @@ impl Collector {
         Timespec::try_from(Duration::from_micros(wait.unsigned_abs() + 1000)).ok()
     }
 
-    /// Duties: how things stand.
+    /// How things stand.
     fn standing(&self) -> Standing {
         let services = || self.sources.iter().flatten().filter(|source| source.speaker.service != WIRE);
         let deckies: BTreeSet<&str> = services().map(|source| source.speaker.decky.as_str()).collect();
@@ -326,14 +395,15 @@ impl Collector {
             services: services().count() as u64,
             events: self.events,
             dropped: self.dropped,
-            next_seq: self.next_seq,
+            next_seq: self.journal.next_seq(),
         }
     }
 
-    /// Duties: writes what the collector itself has to say.
+    /// Writes what the collector itself has to say.
     fn say(&mut self, reports: Vec<Report>) {
         for report in reports {
-            self.write(self.own.clone(), report);
+            let speaker = self.own.clone();
+            self.record(0, speaker, report);
         }
     }
 
@@ -361,13 +431,15 @@ impl Collector {
     /// Takes up to `limit` reports of a source.
     fn hear(&mut self, index: usize, limit: usize) {
         for _ in 0..limit {
-            let Some(Some(source)) = self.sources.get(index) else { return };
-            // recv takes no ancillary data: descriptors that came along are closed by the kernel.
-            match recv(&source.socket, &mut self.buffer[..], RecvFlags::DONTWAIT | RecvFlags::TRUNC) {
-                Ok((_, 0)) if is_at_end(&source.socket) => return self.remove(index),
-                Ok((_, length)) => {
+            let Some(Some(source)) = self.sources.get_mut(index) else { return };
+            let was_open = source.is_open();
+            match source.hear(&mut self.buffer) {
+                Ok(Heard::Datagram(length)) => {
+                    if source.is_open() && !was_open {
+                        self.seen.push(index);
+                    }
                     let datagram = &self.buffer[..length.min(self.buffer.len())];
-                    // Artifacts: without a store they are let go.
+                    // Without a store artifacts are let go.
                     if frame::is_frame(datagram) {
                         let taken = match &mut self.artifacts {
                             Some(store) => store.take(index, datagram, (self.clock)()),
@@ -378,11 +450,24 @@ impl Collector {
                         }
                     }
                     let mut report = read(datagram, length);
-                    self.settle(&mut report);
-                    let speaker = source.speaker.clone();
-                    self.write(speaker, report);
+                    // What is held is known here alone.
+                    match &self.artifacts {
+                        Some(store) => store.settle(&mut report),
+                        None => artifact::settle(&mut report, |_| false),
+                    }
+                    let speaker = std::mem::take(&mut source.speaker);
+                    let speaker = self.record(length as u64, speaker, report);
+                    if let Some(Some(source)) = self.sources.get_mut(index) {
+                        source.speaker = speaker;
+                    }
+                    if self.journal.has_a_batch() {
+                        self.commit();
+                    }
                 }
-                Err(Errno::AGAIN) => return,
+                // First what it said is written; the end comes again.
+                Ok(Heard::End) if was_open => return,
+                Ok(Heard::End) => return self.remove(index),
+                Ok(Heard::Nothing) => return,
                 // The service died with something unread of ours, which there never is; the reports that it
                 // sent before are still there.
                 Err(Errno::INTR | Errno::CONNRESET) => {}
@@ -398,7 +483,8 @@ impl Collector {
     fn remove(&mut self, index: usize) {
         if let Some(source) = self.sources.get_mut(index).and_then(Option::take) {
             // Not left to the closing: while any process holds a copy, epoll would tell of it for ever.
-            let _ = epoll::delete(&self.epoll, &source.socket);
+            let _ = epoll::delete(&self.epoll, source.socket());
+            self.seen.retain(|seen| *seen != index);
             self.free.push(index);
             if let Some(store) = &mut self.artifacts {
                 store.closed(index);
@@ -406,72 +492,88 @@ impl Collector {
         }
     }
 
-    /// Artifacts: what is held is known here alone.
-    fn settle(&self, report: &mut Report) {
-        match &self.artifacts {
-            Some(store) => store.settle(report),
-            None => artifact::settle(report, |_| false),
-        }
-    }
-
-    /// Makes an event of a report and gives it to every sink.
-    fn write(&mut self, speaker: Speaker, report: Report) {
-        let event = Event {
-            schema: SCHEMA,
-            ts: (self.clock)(),
-            seq: self.next_seq,
-            speaker,
-            severity: report.body.severity(),
-            report,
-        };
-        self.next_seq += 1;
-        // Duties: they see every event.
+    /// Makes an event of a report that came in so many bytes. Gives the speaker back.
+    fn record(&mut self, bytes: u64, speaker: Speaker, report: Report) -> Speaker {
+        let severity = report.body.severity();
+        let mut event = Event { schema: SCHEMA, ts: (self.clock)(), seq: 0, speaker, severity, report };
+        self.journal.append(event.ts, bytes, |seq, out| {
+            event.seq = seq;
+            json::encode_into(&event, out).is_ok()
+        });
         self.events += 1;
-        if let Body::EventsDropped { count } = &event.report.body {
+        if let Body::EventsDropped { count, delivery: None } = &event.report.body {
             self.dropped = self.dropped.saturating_add(*count);
         }
         self.duties.observe(&event);
-        for sink in &mut self.sinks {
-            sink.write(&event);
+        event.speaker
+    }
+
+    /// Writes the batch, with what was lost meanwhile.
+    fn flush(&mut self) {
+        for (delivery, count) in self.losses.take() {
+            self.tell_dropped(count, Some(delivery));
+        }
+        self.commit();
+        let dropped = self.journal.take_dropped();
+        if dropped > 0 {
+            self.tell_dropped(dropped, None);
+            self.commit();
         }
     }
 
-    fn flush(&mut self) {
-        self.unflushed = false;
-        let mut dropped = 0;
-        for sink in &mut self.sinks {
-            self.unflushed |= !sink.flush();
-            dropped += sink.take_dropped();
+    fn tell_dropped(&mut self, count: u64, delivery: Option<String>) {
+        let report = Report::without_conversation(Body::EventsDropped { count, delivery });
+        self.say(vec![report]);
+    }
+
+    /// Writes what waits, and takes from the sockets what is written. What cannot be written is taken too, and
+    /// stays in memory as long as there is room: a service must not stand still for our disk.
+    fn commit(&mut self) {
+        let failing = self.journal.is_failing();
+        match self.journal.commit() {
+            Ok(()) if failing => {
+                (self.log)(&Notice::JournalRecovered { dropped: self.journal.dropped() });
+            }
+            Err(source) if !failing => {
+                (self.log)(&Notice::JournalFailed { waiting: self.journal.waiting_bytes(), source });
+            }
+            _ => {}
         }
-        if dropped > 0 {
-            let report = Report::without_conversation(Body::EventsDropped { count: dropped });
-            self.write(self.own.clone(), report);
-            for sink in &mut self.sinks {
-                self.unflushed |= !sink.flush();
+        if self.seen.is_empty() {
+            return;
+        }
+        for index in std::mem::take(&mut self.seen) {
+            if let Some(Some(source)) = self.sources.get_mut(index) {
+                source.take_seen();
             }
         }
+        self.journal.mark_taken();
     }
 }
 
-/// Whether nothing came because the service has closed, and not because it sent an empty datagram: then its
-/// end is still there, or there is more behind.
-fn is_at_end(socket: &OwnedFd) -> bool {
-    let mut polled = [PollFd::new(socket, PollFlags::empty())];
-    // An error of poll says nothing about the peer: the source stays, and is looked at again.
-    let closed = poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok()
-        && polled[0].revents().contains(PollFlags::HUP);
-    closed && ioctl_fionread(socket).is_ok_and(|waiting| waiting == 0)
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.commit();
+        if self.journal.is_waiting() {
+            (self.log)(&Notice::JournalLost { bytes: self.journal.waiting_bytes() });
+        }
+        self.journal.progress().end();
+    }
 }
 
-/// The report in a datagram; what is none becomes an event of its own.
+/// The report in a datagram; what is none becomes an event of its own. The first byte tells the kind: `{`, a
+/// report.
 fn read(datagram: &[u8], length: usize) -> Report {
-    let message = if length > DATAGRAM_LIMIT {
-        format!("a datagram of {length} bytes; at most {DATAGRAM_LIMIT} are taken")
-    } else {
-        match serde_json::from_slice::<Report>(datagram) {
+    let message = match datagram.first() {
+        _ if length > DATAGRAM_LIMIT => {
+            format!("a datagram of {length} bytes; at most {DATAGRAM_LIMIT} are taken")
+        }
+        Some(b'{') => match serde_json::from_slice::<Report>(datagram) {
             Ok(report) => return report,
             Err(error) => shown(&error.to_string(), 200).to_string(),
-        }
+        },
+        Some(kind) => format!("a datagram of unknown kind {kind}"),
+        None => "an empty datagram".to_owned(),
     };
     let mut report = Report::without_conversation(Body::EventsInvalid { message }).with_raw(datagram);
     report.raw_len = Some(length as u64);

@@ -390,9 +390,14 @@ pub enum Body {
     /// A decoy tried to open a conversation: the loudest event there is. Made by the wire, not by a service.
     #[serde(rename = "egress.blocked")]
     EgressBlocked { protocol: String, count: u64 },
-    /// Events that were dropped because a queue was full.
+    /// Events that were dropped because a queue was full; with `delivery`, that the journal's bound took away
+    /// before this way out had them.
     #[serde(rename = "events.dropped")]
-    EventsDropped { count: u64 },
+    EventsDropped {
+        count: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        delivery: Option<String>,
+    },
     /// The collector could not read what came in on a speaker's socket: a bug of ours, or a service that
     /// somebody has taken over. Made by the collector; `raw` holds the bytes.
     #[serde(rename = "events.invalid")]
@@ -597,7 +602,7 @@ impl Report {
 }
 
 /// Who speaks on a socket to the collector. Told by the engine, never by the service.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Speaker {
     /// The fleet.

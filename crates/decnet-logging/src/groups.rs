@@ -318,7 +318,7 @@ mod tests {
             event(4, B, "d2", "http", exploit),
             event(5, A, "d2", "ssh", upload),
             event(6, 9, "d3", "ssh", Body::ScanProbe { kind: "nmap".into() }),
-            event(7, 0, "d3", "ssh", Body::EventsDropped { count: 1 }),
+            event(7, 0, "d3", "ssh", Body::EventsDropped { count: 1, delivery: None }),
         ]
     }
 

@@ -273,7 +273,7 @@ impl Fleet {
                 let interval = i64::try_from(*interval_s).unwrap_or(i64::MAX).saturating_mul(1_000_000);
                 self.beat = Some((event.ts, interval.max(1), *state == Life::Stopping));
             }
-            Body::EventsDropped { count } => {
+            Body::EventsDropped { count, delivery: None } => {
                 self.push(Gap::Dropped { fleet: event.speaker.fleet.clone(), at: event.ts, count: *count });
             }
             _ => {}
@@ -403,7 +403,7 @@ mod tests {
         let anew = found(&of(&[(1, 1), (2, 2), (1, 9), (2, 10), (4, 11)]), None);
         assert!(matches!(anew[0], Gap::Renumbered { after: 2, first: 1, .. }), "{anew:?}");
         assert_eq!(numbers(&anew[1..]), [(3, 3)]);
-        let dropped = found(&[event(1, 1, Body::EventsDropped { count: 7 })], None);
+        let dropped = found(&[event(1, 1, Body::EventsDropped { count: 7, delivery: None })], None);
         assert!(matches!(dropped[..], [Gap::Dropped { count: 7, .. }]));
     }
 

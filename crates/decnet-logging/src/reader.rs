@@ -1,4 +1,5 @@
-//! Files of events, read again: JSON lines or RFC 5424, also while they grow and are rotated.
+//! Events, read again: from a journal, or from a file of JSON lines or RFC 5424 lines; also while it grows
+//! and is rotated.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 
 use crate::event::{Event, Session, Severity, timestamp};
+use crate::journal::Tail;
 use crate::syslog;
 
 /// Bytes in one line; a longer one is skipped. Ours are shorter: a report is at most 128 KiB of JSON, and
@@ -147,12 +149,92 @@ pub fn parse_line(line: &str) -> Option<Event> {
     }
 }
 
-/// Reads a file of events from its beginning, and on while it grows. Follows the path when the file is
-/// rotated away, and begins again when it is truncated.
+/// Reads events from the beginning of a journal or a file, and on while it grows. A journal is a directory.
+/// Follows the path when a file is rotated away, and begins again when it is truncated.
 #[derive(Debug)]
 pub struct Reader {
-    path: PathBuf,
     filter: Filter,
+    from: From,
+}
+
+#[derive(Debug)]
+enum From {
+    Journal { tail: Tail, unreadable: u64 },
+    File(Lines),
+}
+
+impl Reader {
+    /// Opens a journal's directory or a file.
+    ///
+    /// # Errors
+    /// There is none, or this user may not read it.
+    pub fn open(path: &Path, filter: Filter) -> io::Result<Self> {
+        let from = if std::fs::metadata(path)?.is_dir() {
+            std::fs::read_dir(path)?;
+            From::Journal { tail: Tail::new(path, 0), unreadable: 0 }
+        } else {
+            From::File(Lines::open(path)?)
+        };
+        Ok(Reader { filter, from })
+    }
+
+    /// The next event that is wanted. None: there is no more at present; whoever follows asks again after a
+    /// while.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn next_event(&mut self) -> io::Result<Option<Event>> {
+        match &mut self.from {
+            From::File(lines) => loop {
+                if !lines.fill_line()? {
+                    if lines.turn_over()? {
+                        continue;
+                    }
+                    return Ok(None);
+                }
+                if let Some(event) = lines.take_line(&self.filter) {
+                    return Ok(Some(event));
+                }
+            },
+            From::Journal { tail, unreadable } => {
+                while tail.advance()? {
+                    let Some(record) = tail.record() else { continue };
+                    if self.filter.since.is_some_and(|since| record.time < since) {
+                        continue;
+                    }
+                    match serde_json::from_slice(record.json) {
+                        Ok(event) if self.filter.matches(&event) => return Ok(Some(event)),
+                        Ok(_) => {}
+                        Err(_) => *unreadable += 1,
+                    }
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// The event in a file's last line without line feed, for those who do not follow. A journal has none: its
+    /// last line is being written, or torn.
+    pub fn finish(&mut self) -> Option<Event> {
+        match &mut self.from {
+            From::File(lines) if !lines.line.is_empty() || lines.overlong => lines.take_line(&self.filter),
+            _ => None,
+        }
+    }
+
+    /// How many lines were no events: another program's, torn ones, another version's.
+    pub fn unreadable(&self) -> u64 {
+        match &self.from {
+            From::File(lines) => lines.unreadable,
+            From::Journal { tail, unreadable } => tail.unreadable() + unreadable,
+        }
+    }
+}
+
+/// A file of lines.
+#[derive(Debug)]
+struct Lines {
+    path: PathBuf,
     file: BufReader<File>,
     /// Device and inode.
     id: (u64, u64),
@@ -165,16 +247,11 @@ pub struct Reader {
     unreadable: u64,
 }
 
-impl Reader {
-    /// Opens a file.
-    ///
-    /// # Errors
-    /// There is none, or this user may not read it.
-    pub fn open(path: &Path, filter: Filter) -> io::Result<Self> {
+impl Lines {
+    fn open(path: &Path) -> io::Result<Self> {
         let (file, id) = open(path)?;
-        Ok(Reader {
+        Ok(Lines {
             path: path.to_owned(),
-            filter,
             file,
             id,
             position: 0,
@@ -182,35 +259,6 @@ impl Reader {
             overlong: false,
             unreadable: 0,
         })
-    }
-
-    /// The next event that is wanted. None: there is no more at present; whoever follows the file asks again
-    /// after a while.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn next_event(&mut self) -> io::Result<Option<Event>> {
-        loop {
-            if !self.fill_line()? {
-                if self.turn_over()? {
-                    continue;
-                }
-                return Ok(None);
-            }
-            if let Some(event) = self.take_line() {
-                return Ok(Some(event));
-            }
-        }
-    }
-
-    /// The event in a last line without line feed, for those who do not follow.
-    pub fn finish(&mut self) -> Option<Event> {
-        if self.line.is_empty() && !self.overlong { None } else { self.take_line() }
-    }
-
-    /// How many lines were no events: another program's, torn ones, another version's.
-    pub fn unreadable(&self) -> u64 {
-        self.unreadable
     }
 
     /// Reads up to a line feed. False if the file ends before.
@@ -244,13 +292,13 @@ impl Reader {
     }
 
     /// The line's event, if it is one and wanted.
-    fn take_line(&mut self) -> Option<Event> {
+    fn take_line(&mut self, filter: &Filter) -> Option<Event> {
         // What was read of a line that is too long was thrown away.
         let empty = self.line.is_empty() && !std::mem::take(&mut self.overlong);
         let event = std::str::from_utf8(&self.line).ok().and_then(parse_line);
         self.line.clear();
         match event {
-            Some(event) => self.filter.matches(&event).then_some(event),
+            Some(event) => filter.matches(&event).then_some(event),
             None => {
                 self.unreadable += u64::from(!empty);
                 None

@@ -71,7 +71,7 @@ impl SocketSink {
         if count == 0 {
             return true;
         }
-        let report = Report::without_conversation(Body::EventsDropped { count });
+        let report = Report::without_conversation(Body::EventsDropped { count, delivery: None });
         let sent = encode(&report).is_some_and(|datagram| self.send(&datagram).is_ok());
         if !sent {
             self.waiting.fetch_add(count, Ordering::Relaxed);

@@ -225,7 +225,10 @@ fn words(body: &Body) -> (String, String) {
         }
         Body::LimitReached { limit, count } => (show(limit), count.to_string()),
         Body::EgressBlocked { protocol, count } => (show(protocol), format!("{count} packets")),
-        Body::EventsDropped { count } => (count.to_string(), none()),
+        Body::EventsDropped { count, delivery } => (
+            count.to_string(),
+            delivery.as_ref().map(|name| format!("to {}", show(name))).unwrap_or_default(),
+        ),
         Body::EventsInvalid { message } | Body::ServerFailed { message } => (show(message), none()),
         Body::ScanSummary { tool, duration_ms, count, deckies_count, ports_count, .. } => (
             sweep(tool.as_deref(), *deckies_count, *ports_count),

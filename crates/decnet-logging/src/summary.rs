@@ -291,7 +291,13 @@ mod tests {
             let decky = format!("d{second}");
             let blocked = Body::EgressBlocked { protocol: "tcp".into(), count: 1 };
             summaries.observe(&event(second, [198, 51, 100, 20], &decky, 0, blocked));
-            summaries.observe(&event(second, [0; 4], &decky, 0, Body::EventsDropped { count: 1 }));
+            summaries.observe(&event(
+                second,
+                [0; 4],
+                &decky,
+                0,
+                Body::EventsDropped { count: 1, delivery: None },
+            ));
         }
         let mut own = Summaries::default();
         for decky in 0..9 {

@@ -10,9 +10,9 @@ use std::time::Duration;
 use decnet_logging::artifact::frame::{Frame, encode};
 use decnet_logging::artifact::{CHUNK_LIMIT, Digest, FILE_LIMIT, StoreLimits, find};
 use decnet_logging::event::{Body, Event, Report, Speaker};
-use decnet_logging::sinks::{Notice, OperatorLog, Sink};
+use decnet_logging::sinks::{Notice, OperatorLog};
 use decnet_logging::{
-    ArtifactStore, ArtifactWriter, Collector, CollectorConfig, EventSink, SocketSink, Stored,
+    ArtifactStore, ArtifactWriter, Collector, CollectorConfig, EventSink, Filter, Reader, SocketSink, Stored,
 };
 use rustix::net::{SendFlags, send};
 use sha2::{Digest as _, Sha256};
@@ -48,10 +48,8 @@ impl Way {
     fn new() -> Way {
         let directory = tempfile::tempdir().unwrap();
         let config = CollectorConfig {
-            fleet: "lab".into(),
-            json_file: Some(directory.path().join("events.jsonl")),
             artifacts: Some(directory.path().join("artifacts")),
-            ..CollectorConfig::default()
+            ..CollectorConfig::new("lab", directory.path().join("journal"))
         };
         let mut collector = Collector::new(&config, quiet()).unwrap();
         let (sink, theirs) = SocketSink::pair().unwrap();
@@ -87,8 +85,8 @@ impl Way {
 
     fn events(&mut self) -> Vec<Event> {
         self.collector.drain();
-        let text = fs::read_to_string(self.directory.path().join("events.jsonl")).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let mut reader = Reader::open(&self.directory.path().join("journal"), Filter::default()).unwrap();
+        std::iter::from_fn(|| reader.next_event().unwrap()).collect()
     }
 }
 
@@ -365,18 +363,9 @@ fn a_disk_that_fails_is_told_once_and_costs_only_the_artifacts() {
 /// Embedded without a store: frames are let go, and nothing is said to be kept.
 #[test]
 fn without_a_store_nothing_is_kept() {
-    struct Kept(Arc<Mutex<Vec<Event>>>);
-    impl Sink for Kept {
-        fn write(&mut self, event: &Event) {
-            self.0.lock().unwrap().push(event.clone());
-        }
-        fn flush(&mut self) -> bool {
-            true
-        }
-    }
-    let events = Arc::new(Mutex::new(Vec::new()));
-    let mut collector =
-        Collector::with_sinks("lab", vec![Box::new(Kept(events.clone()))], 1, quiet()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let journal = directory.path().join("journal");
+    let mut collector = Collector::new(&CollectorConfig::new("lab", &journal), quiet()).unwrap();
     let (sink, theirs) = SocketSink::pair().unwrap();
     let (fleet, decky, hostname, service) = ("lab".into(), "d".into(), "h".into(), "http".into());
     collector.add(Speaker { fleet, decky, hostname, service }, theirs).unwrap();
@@ -385,7 +374,8 @@ fn without_a_store_nothing_is_kept() {
     writer.write(b"x");
     sink.emit(upload(writer.finish()));
     collector.turn(Some(Duration::from_secs(5))).unwrap();
-    let events = events.lock().unwrap();
+    let mut reader = Reader::open(&journal, Filter::default()).unwrap();
+    let events: Vec<Event> = std::iter::from_fn(|| reader.next_event().unwrap()).collect();
     assert!(matches!(
         events[..],
         [Event { report: Report { body: Body::FileUpload { stored: false, .. }, .. }, .. }]

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{IoSlice, Read, Write};
+use std::io::{IoSlice, Read};
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
@@ -11,13 +11,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use decnet_core::plan::LogTarget;
+use decnet_core::plan::{LogForm, LogTarget};
 use decnet_logging::event::{
     Body, Credential, Event, Outcome, RAW_LIMIT, Report, Session, Severity, Speaker,
 };
-use decnet_logging::sinks::{Notice, OperatorLog, Sink};
+use decnet_logging::reader::parse_line;
+use decnet_logging::sinks::{DeliveryConfig, Notice, OperatorLog};
 use decnet_logging::socket::DATAGRAM_LIMIT;
-use decnet_logging::{Collector, CollectorConfig, ControlSender, EventSink, SocketSink, syslog};
+use decnet_logging::{
+    Collector, CollectorConfig, ControlSender, EventSink, Filter, Reader, SocketSink, syslog,
+};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, send, sendmsg};
 
 fn speaker(name: &str) -> Speaker {
@@ -48,7 +51,7 @@ fn no_notices() -> OperatorLog {
 }
 
 struct Place {
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     json: PathBuf,
     syslog: PathBuf,
 }
@@ -57,29 +60,43 @@ impl Place {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (json, syslog) = (directory.path().join("events.jsonl"), directory.path().join("events.log"));
-        Place { _directory: directory, json, syslog }
+        Place { directory, json, syslog }
     }
 
     fn config(&self) -> CollectorConfig {
         CollectorConfig {
-            fleet: "lab".into(),
-            json_file: Some(self.json.clone()),
-            syslog_file: Some(self.syslog.clone()),
-            target: None,
-            ..CollectorConfig::default()
+            deliveries: vec![
+                DeliveryConfig::file(LogForm::Json, &self.json),
+                DeliveryConfig::file(LogForm::Syslog, &self.syslog),
+            ],
+            ..CollectorConfig::new("lab", self.journal())
         }
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.directory.path().join("journal")
     }
 
     fn collector(&self) -> Collector {
         Collector::new(&self.config(), no_notices()).unwrap()
     }
 
-    /// The events of the JSON file; those of the syslog file must be the same.
+    /// The events of the journal.
     fn events(&self) -> Vec<Event> {
+        let mut reader = Reader::open(&self.journal(), Filter::default()).unwrap();
+        let events = std::iter::from_fn(|| reader.next_event().unwrap()).collect();
+        assert_eq!(reader.unreadable(), 0);
+        events
+    }
+
+    /// The events of the collector's journal, of the JSON file and of the syslog file, which are the same.
+    fn everywhere(&self, collector: &Collector) -> Vec<Event> {
+        assert!(collector.settle(Duration::from_secs(20)));
         let json: Vec<Event> =
             lines(&self.json).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         let read: Vec<Event> = lines(&self.syslog).iter().map(|line| syslog::parse(line).unwrap()).collect();
         assert_eq!(json, read);
+        assert_eq!(json, self.events());
         json
     }
 }
@@ -113,7 +130,7 @@ fn who_when_and_in_which_order_is_the_collectors() {
         "event":"honeypot.test","rule":"x","escaped":"rule","truncated":"raw"}"#;
     send(&service, forged.as_bytes(), SendFlags::empty()).unwrap();
     collector.turn(None).unwrap();
-    let [event] = place.events().try_into().unwrap();
+    let [event] = place.everywhere(&collector).try_into().unwrap();
     assert_eq!(event.speaker, speaker("decky-01"));
     assert_eq!((event.schema, event.seq, event.ts), (1, 1, 1_795_000_000_123_456));
     assert_eq!(event.severity, Severity::Critical);
@@ -144,7 +161,7 @@ fn what_is_no_report_is_an_event_of_its_own() {
     let honest = serde_json::to_vec(&probe("empty")).unwrap();
     send(&service, &honest, SendFlags::empty()).unwrap();
     collector.turn(None).unwrap();
-    let events = place.events();
+    let events = place.everywhere(&collector);
     assert_eq!(events.len(), hostile.len() + 1);
     for (event, datagram) in events.iter().zip(hostile) {
         assert_eq!(event.speaker, speaker("decky-01"));
@@ -214,7 +231,7 @@ fn a_stalled_collector_blocks_no_service_and_the_loss_is_told() {
     let events = place.events();
     assert_eq!(events.len() as u64, 10_000 - dropped + 2);
     let [.., told, after] = &events[..] else { panic!() };
-    assert_eq!(told.report.body, Body::EventsDropped { count: dropped });
+    assert_eq!(told.report.body, Body::EventsDropped { count: dropped, delivery: None });
     assert_eq!(told.speaker, speaker("decky-01"));
     assert_eq!(after.report, probe("after"));
     assert!(events.iter().map(|event| event.seq).eq(1..=events.len() as u64));
@@ -233,7 +250,7 @@ fn the_next_report_brings_the_loss_with_it() {
     service.emit(probe("after"));
     collector.drain();
     let events = place.events();
-    assert_eq!(events[events.len() - 2].report.body, Body::EventsDropped { count: 3 });
+    assert_eq!(events[events.len() - 2].report.body, Body::EventsDropped { count: 3, delivery: None });
     assert_eq!(events[events.len() - 1].report, probe("after"));
 }
 
@@ -364,46 +381,120 @@ fn a_control_message_without_a_source_is_told_and_passed_over() {
 }
 
 #[test]
-fn numbers_go_on_after_a_restart_and_a_torn_line() {
+fn numbers_go_on_after_a_restart_and_the_files_with_them() {
     let place = Place::new();
     let say = |collector: &mut Collector, count: usize| {
         let (service, source) = SocketSink::pair().unwrap();
         collector.add(speaker("decky-01"), source).unwrap();
         (0..count).for_each(|_| service.emit(probe("empty")));
         collector.drain();
+        assert!(collector.settle(Duration::from_secs(20)));
     };
     say(&mut place.collector(), 3);
+    // The file that the deliveries write may be rotated between two collectors.
+    for path in [&place.json, &place.syslog] {
+        fs::rename(path, path.with_extension("1")).unwrap();
+    }
     say(&mut place.collector(), 1);
-    assert!(place.events().iter().map(|event| event.seq).eq(1..=4));
+    say(&mut place.collector(), 2);
+    assert!(place.events().iter().map(|event| event.seq).eq(1..=6));
+    for path in [&place.json, &place.syslog] {
+        let seqs = lines(path).iter().map(|line| parse_line(line).unwrap().seq).collect::<Vec<u64>>();
+        assert_eq!(seqs, [4, 5, 6]);
+    }
+}
 
-    // A crash in the middle of the fifth line of both files.
-    for path in [&place.json, &place.syslog] {
-        let last =
-            lines(path).last().unwrap().replace("\"seq\":4", "\"seq\":5").replace("seq=\"4\"", "seq=\"5\"");
-        let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
-        file.write_all(&last.as_bytes()[..last.len() / 2]).unwrap();
+#[test]
+fn a_journal_that_cannot_be_written_is_told_and_the_collector_goes_on() {
+    let place = Place::new();
+    let (log, kept) = notices();
+    let mut config = CollectorConfig::new("lab", place.journal());
+    // Every event begins a segment.
+    config.journal.segment_bytes = 1;
+    let mut collector = Collector::new(&config, log).unwrap();
+    let (service, source) = SocketSink::pair().unwrap();
+    collector.add(speaker("decky-01"), source).unwrap();
+    service.emit(probe("one"));
+    collector.drain();
+    // In the place of the next segment stands something that is none.
+    let blocked = place.journal().join("00000000000000000002.journal");
+    fs::create_dir(&blocked).unwrap();
+    for kind in ["two", "three"] {
+        service.emit(probe(kind));
+        collector.drain();
     }
-    say(&mut place.collector(), 1);
-    for path in [&place.json, &place.syslog] {
-        let lines = lines(path);
-        assert_eq!(lines.len(), 6, "the torn line stands alone");
-        assert_eq!(decnet_logging::reader::parse_line(&lines[4]), None);
-        assert_eq!(decnet_logging::reader::parse_line(&lines[5]).unwrap().seq, 5);
-        // Rotated just before the next start.
-        let mut rotated = path.clone().into_os_string();
-        rotated.push(".1");
-        fs::rename(path, rotated).unwrap();
+    assert_eq!(kept.lock().unwrap().len(), 1, "{kept:?}");
+    assert!(kept.lock().unwrap()[0].starts_with("cannot write the journal: "), "{kept:?}");
+    fs::remove_dir(&blocked).unwrap();
+    collector.turn(None).unwrap();
+    assert_eq!(kept.lock().unwrap()[1], "the journal is written again; 0 events were lost");
+    let kinds: Vec<Body> = place.events().into_iter().map(|event| event.report.body).collect();
+    assert_eq!(kinds, ["one", "two", "three"].map(|kind| Body::ScanProbe { kind: kind.into() }));
+    assert!(decnet_logging::journal::verify(&place.journal(), None).is_ok());
+}
+
+#[test]
+fn an_owned_service_forges_its_own_reports_and_nothing_else() {
+    let place = Place::new();
+    let mut collector = place.collector().with_clock(|| 1_795_000_000_123_456);
+    let owned = raw_source(&mut collector, "owned");
+    let honest = raw_source(&mut collector, "honest");
+    let line = serde_json::to_string(&probe("empty")).unwrap();
+    let with = |more: &str| line.replacen('{', &format!("{{{more},"), 1).into_bytes();
+    let kinds: Vec<Vec<u8>> = vec![
+        with(r#""decky":"honest","hostname":"SRV-honest","fleet":"other","service":"ssh""#),
+        with(r#""seq":18446744073709551615,"ts":"2099-01-01T00:00:00.000000Z","severity":"info","schema":7"#),
+        with(r#""seq":-1,"ts":0,"severity":[],"schema":{},"decky":null"#),
+        // The end of a line, another line of the chain, the end of an object.
+        b"{\n0000000000000000000000000000000000000000000000000000000000000000 1 0 1 {}\n".to_vec(),
+        with(r#""kind":"\n{\"seq\":1}""#),
+        [line.as_bytes(), b"}\n", line.as_bytes()].concat(),
+        vec![b'{'; DATAGRAM_LIMIT],
+        vec![0; 300_000],
+        vec![b'\n'; 1000],
+        b"[]".to_vec(),
+        vec![0xff],
+    ];
+    let mut sent = 0;
+    let mut refused = 0;
+    for round in 0..400 {
+        let datagram = &kinds[round % kinds.len()];
+        match send(&owned, datagram, SendFlags::DONTWAIT) {
+            Ok(_) => sent += 1,
+            Err(_) => refused += 1,
+        }
+        if round % 50 == 0 {
+            send(&honest, line.as_bytes(), SendFlags::empty()).unwrap();
+        }
+        if refused > 0 && round % 20 == 0 {
+            collector.turn(Some(Duration::ZERO)).unwrap();
+        }
     }
-    say(&mut place.collector(), 1);
-    assert_eq!(place.events()[0].seq, 6);
+    collector.drain();
+    let events = place.everywhere(&collector);
+    assert!(sent > 50 && refused > 0, "{sent} {refused}");
+    assert!(events.iter().map(|event| event.seq).eq(1..=sent + 8));
+    for event in &events {
+        assert_eq!((event.schema, event.ts), (1, 1_795_000_000_123_456));
+        assert!([speaker("owned"), speaker("honest")].contains(&event.speaker));
+        assert_eq!(event.severity, event.report.body.severity());
+    }
+    let of = |name: &str| events.iter().filter(|event| event.speaker.decky == name).count() as u64;
+    assert_eq!((of("honest"), of("owned")), (8, sent));
+    let verified = decnet_logging::journal::verify(&place.journal(), None).unwrap();
+    assert_eq!(verified.records, sent + 8);
 }
 
 #[test]
 fn udp_syslog_arrives_and_another_reader_understands_it() {
+    let place = Place::new();
     let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     server.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let target: LogTarget = format!("udp://{}", server.local_addr().unwrap()).parse().unwrap();
-    let config = CollectorConfig { fleet: "lab".into(), target: Some(target), ..CollectorConfig::default() };
+    let config = CollectorConfig {
+        deliveries: vec![DeliveryConfig::Target { target }],
+        ..CollectorConfig::new("lab", place.journal())
+    };
     let mut collector = Collector::new(&config, no_notices()).unwrap();
     let (service, source) = SocketSink::pair().unwrap();
     collector.add(speaker("decky-01"), source).unwrap();
@@ -427,73 +518,4 @@ fn udp_syslog_arrives_and_another_reader_understands_it() {
     let second = syslog::parse(std::str::from_utf8(&buffer[..length]).unwrap()).unwrap();
     assert_eq!(second.seq, 2);
     assert!(second.report.raw_truncated && second.report.raw_len == Some(RAW_LIMIT as u64));
-}
-
-#[test]
-fn a_refusing_target_is_told_once_and_again_when_it_is_back() {
-    let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = server.local_addr().unwrap();
-    drop(server);
-    let (log, kept) = notices();
-    let target = address.to_string().parse().unwrap();
-    let config = CollectorConfig { fleet: "lab".into(), target: Some(target), ..CollectorConfig::default() };
-    let mut collector = Collector::new(&config, log).unwrap();
-    let (service, source) = SocketSink::pair().unwrap();
-    collector.add(speaker("decky-01"), source).unwrap();
-    for _ in 0..5 {
-        service.emit(probe("empty"));
-        collector.drain();
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    assert_eq!(kept.lock().unwrap().len(), 1, "{kept:?}");
-    assert!(kept.lock().unwrap()[0].contains("takes no syslog"));
-    let server = UdpSocket::bind(address).unwrap();
-    server.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    for _ in 0..3 {
-        service.emit(probe("empty"));
-        collector.drain();
-    }
-    server.recv(&mut [0; 2048]).unwrap();
-    let kept = kept.lock().unwrap();
-    assert_eq!(kept.len(), 2, "{kept:?}");
-    assert!(kept[1].contains("leaves again"));
-}
-
-/// Loses its first two events and says so later.
-struct Lossy {
-    kept: Arc<Mutex<Vec<Event>>>,
-    lost: u64,
-}
-
-impl Sink for Lossy {
-    fn write(&mut self, event: &Event) {
-        if event.seq <= 2 {
-            self.lost += 1;
-        } else {
-            self.kept.lock().unwrap().push(event.clone());
-        }
-    }
-
-    fn flush(&mut self) -> bool {
-        true
-    }
-
-    fn take_dropped(&mut self) -> u64 {
-        std::mem::take(&mut self.lost)
-    }
-}
-
-#[test]
-fn what_a_sink_loses_is_an_event() {
-    let kept = Arc::new(Mutex::new(Vec::new()));
-    let sink = Lossy { kept: kept.clone(), lost: 0 };
-    let mut collector = Collector::with_sinks("lab", vec![Box::new(sink)], 1, no_notices()).unwrap();
-    let (service, source) = SocketSink::pair().unwrap();
-    collector.add(speaker("decky-01"), source).unwrap();
-    service.emit(probe("one"));
-    service.emit(probe("two"));
-    collector.drain();
-    let [event] = kept.lock().unwrap().clone().try_into().unwrap();
-    assert_eq!(event.report.body, Body::EventsDropped { count: 2 });
-    assert_eq!((event.seq, event.speaker.service.as_str()), (3, "collector"));
 }

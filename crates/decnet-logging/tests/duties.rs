@@ -1,14 +1,13 @@
 //! What a collector says of itself: heartbeats from its first moment to its last, and summaries of scans.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use decnet_logging::event::{Body, Event, Life, Report, Speaker};
 use decnet_logging::heartbeat::Gaps;
-use decnet_logging::{Collector, CollectorConfig, ControlSender, EventSink, SocketSink};
+use decnet_logging::{Collector, CollectorConfig, ControlSender, EventSink, Filter, Reader, SocketSink};
 
 const SECOND: i64 = 1_000_000;
 const BEGIN: i64 = 1_795_000_000 * SECOND;
@@ -25,10 +24,8 @@ impl Place {
 
     fn collector(&self) -> Collector {
         let config = CollectorConfig {
-            fleet: "lab".into(),
-            json_file: Some(self.directory.path().join("events.jsonl")),
             heartbeat_s: Some(60),
-            ..CollectorConfig::default()
+            ..CollectorConfig::new("lab", self.directory.path().join("journal"))
         };
         let clock = self.clock.clone();
         Collector::new(&config, Arc::new(|notice| panic!("{notice}")))
@@ -41,8 +38,8 @@ impl Place {
     }
 
     fn events(&self) -> Vec<Event> {
-        let text = fs::read_to_string(self.directory.path().join("events.jsonl")).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let mut reader = Reader::open(&self.directory.path().join("journal"), Filter::default()).unwrap();
+        std::iter::from_fn(|| reader.next_event().unwrap()).collect()
     }
 }
 
@@ -66,7 +63,7 @@ fn a_heartbeat_counts_and_a_missing_one_is_found() {
     let _second = source(&mut collector, "decky-02", "redis");
     turn(&mut collector);
     for _ in 0..3 {
-        redis.emit(Report::without_conversation(Body::EventsDropped { count: 7 }));
+        redis.emit(Report::without_conversation(Body::EventsDropped { count: 7, delivery: None }));
         place.pass(30);
         turn(&mut collector);
     }

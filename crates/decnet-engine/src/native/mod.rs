@@ -17,4 +17,4 @@ mod worker;
 mod zygote;
 
 pub use client::NativeEngine;
-pub use run_directory::{EVENTS_FILE, RunDirectory};
+pub use run_directory::{JOURNAL, RunDirectory};

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::EngineError;
 
-/// The events of the fleet, in the state directory: JSON lines, kept after a teardown.
-pub const EVENTS_FILE: &str = "events.jsonl";
+/// The directory of the fleet's events in the state directory: a [`decnet_logging::journal`], kept after a
+/// teardown.
+pub const JOURNAL: &str = "journal";
 
 /// The artifacts of the fleet, in the state directory, kept after a teardown.
 const ARTIFACTS_DIRECTORY: &str = "artifacts";
@@ -45,9 +46,9 @@ impl RunDirectory {
         self.path().join("empty")
     }
 
-    /// The fleet's events.
+    /// The journal of the fleet's events.
     pub fn events(&self) -> PathBuf {
-        self.state.join(EVENTS_FILE)
+        self.state.join(JOURNAL)
     }
 
     /// What intruders gave to the fleet, kept by hash.

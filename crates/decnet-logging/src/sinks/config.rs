@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use decnet_core::plan::{LogFile, LogTarget, LogTransport, Logging, Rotation};
+use decnet_core::plan::{LogFile, LogForm, LogTarget, LogTransport, Logging, Rotation};
 use serde::{Deserialize, Serialize};
 
 use super::OperatorLog;
@@ -35,6 +35,12 @@ pub enum DeliveryConfig {
 const READABLE: usize = 48;
 
 impl DeliveryConfig {
+    /// A file that is never put aside.
+    pub fn file(form: LogForm, path: impl Into<PathBuf>) -> DeliveryConfig {
+        let file = LogFile { form, path: path.into() };
+        DeliveryConfig::File { file, rotation: Rotation { size: None, age: None, keep: 0 } }
+    }
+
     /// The ways out of a plan.
     pub fn of(logging: &Logging) -> Vec<DeliveryConfig> {
         let files = logging.files.iter();

@@ -147,7 +147,7 @@ fn body() -> impl Strategy<Value = Body> {
         }),
         (hostile(), any::<u64>()).prop_map(|(limit, count)| Body::LimitReached { limit, count }),
         (hostile(), any::<u64>()).prop_map(|(protocol, count)| Body::EgressBlocked { protocol, count }),
-        any::<u64>().prop_map(|count| Body::EventsDropped { count }),
+        (any::<u64>(), some(hostile())).prop_map(|(count, delivery)| Body::EventsDropped { count, delivery }),
         hostile().prop_map(|message| Body::EventsInvalid { message }),
         hostile().prop_map(|message| Body::ServerFailed { message }),
         summary(),
@@ -420,7 +420,7 @@ fn lines_look_like_this() {
     request.report.tags = vec!["recon".into()];
     insta::assert_snapshot!("request", encode(&request));
 
-    let mut dropped = sample(Body::EventsDropped { count: 7 });
+    let mut dropped = sample(Body::EventsDropped { count: 7, delivery: None });
     dropped.report = Report::without_conversation(dropped.report.body);
     insta::assert_snapshot!("dropped", encode(&dropped));
 }
@@ -451,7 +451,7 @@ fn stories_read_like_this() {
         }),
         "11:06:40 198.51.100.7 → SRV-DB-02 redis  download ordered: http://192.0.2.1/x"
     );
-    let mut dropped = sample(Body::EventsDropped { count: 7 });
+    let mut dropped = sample(Body::EventsDropped { count: 7, delivery: None });
     dropped.report = Report::without_conversation(dropped.report.body);
     assert_eq!(crate::story::story(&dropped).to_string(), "11:06:40 SRV-DB-02 redis  events lost: 7");
 }

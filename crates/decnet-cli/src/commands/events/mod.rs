@@ -3,6 +3,7 @@
 mod artifact;
 mod gaps;
 pub(crate) mod human;
+mod verify;
 
 use std::path::Path;
 use std::time::Duration;
@@ -35,6 +36,7 @@ pub(crate) fn run(arguments: &Events, state: &Path, terminal: &Terminal) -> Resu
             return artifact::run(sha256, to.as_deref(), state, terminal);
         }
         Some(EventsView::Gaps { file }) => return gaps::run(file.as_deref(), state, terminal),
+        Some(EventsView::Verify(arguments)) => return verify::run(arguments, state),
         None => {}
     }
     let filter = filter(arguments)?;

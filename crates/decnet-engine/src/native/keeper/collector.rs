@@ -6,10 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 
-use decnet_logging::collector::{Collector, CollectorConfig};
+use decnet_logging::PeekOffset;
+use decnet_logging::collector::{Collector, CollectorConfig, Reopen};
 use decnet_logging::control::{ControlError, ControlSender};
 use decnet_logging::event::Speaker;
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, Signal};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::super::internal::{COLLECTOR, READY};
@@ -17,11 +18,13 @@ use super::members::refused;
 use super::report;
 use crate::error::EngineError;
 use crate::process;
+use crate::sys;
 
 /// The collector's life. Its control socket is its standard input; it ends when that does, with every event
 /// written.
 pub(crate) fn run(config: &OsStr) -> u8 {
-    let _ = SigSet::empty().thread_set_mask();
+    // Before there is any other thread: SIGHUP is only ever heard by the one that waits for it.
+    let _ = hangup().thread_set_mask();
     let config: CollectorConfig = match serde_json::from_slice(config.as_encoded_bytes()) {
         Ok(config) => config,
         Err(error) => {
@@ -30,10 +33,13 @@ pub(crate) fn run(config: &OsStr) -> u8 {
         }
     };
     let log = Arc::new(|notice: &decnet_logging::sinks::Notice| report::operator(&notice.to_string()));
-    let begun =
-        std::io::stdin().as_fd().try_clone_to_owned().map_err(|error| error.to_string()).and_then(
-            |control| Ok((Collector::new(&config, log).map_err(|error| error.to_string())?, control)),
-        );
+    let begun = std::io::stdin().as_fd().try_clone_to_owned().map_err(|error| error.to_string()).and_then(
+        |control| {
+            let collector = Collector::new(&config, log).map_err(|error| error.to_string())?;
+            let peek = PeekOffset { get: sys::peek_offset, set: sys::set_peek_offset };
+            Ok((collector.with_peek_offset(peek), control))
+        },
+    );
     let (mut collector, control) = match begun {
         Ok(begun) => begun,
         Err(message) => {
@@ -41,6 +47,7 @@ pub(crate) fn run(config: &OsStr) -> u8 {
             return 1;
         }
     };
+    hear_hangup(collector.reopen());
     say(READY);
     match collector.run(control) {
         Ok(()) => 0,
@@ -48,6 +55,24 @@ pub(crate) fn run(config: &OsStr) -> u8 {
             report::operator(&format!("the collector ended: {error}"));
             1
         }
+    }
+}
+
+fn hangup() -> SigSet {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGHUP);
+    signals
+}
+
+/// SIGHUP: another program has rotated a file, and every delivery opens its own anew.
+fn hear_hangup(reopen: Reopen) {
+    let wait = move || {
+        while hangup().wait().is_ok() {
+            reopen.reopen();
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("hangup".into()).spawn(wait) {
+        report::operator(&format!("SIGHUP is not heard: {error}"));
     }
 }
 

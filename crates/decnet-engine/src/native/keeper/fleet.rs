@@ -154,12 +154,10 @@ impl Fleet {
     fn lay_ground(&mut self, plan: &Plan) -> Result<(), EngineError> {
         let interface = plan.network.interface.as_deref().ok_or(EngineError::NoInterface)?;
         let config = CollectorConfig {
-            fleet: plan.fleet.clone(),
-            json_file: Some(self.run.events()),
             deliveries: DeliveryConfig::of(&plan.logging),
             artifacts: Some(self.run.artifacts()),
             heartbeat_s: Some(HEARTBEAT_S),
-            ..CollectorConfig::default()
+            ..CollectorConfig::new(&plan.fleet, self.run.events())
         };
         let Some(parts) = &mut self.parts else {
             let logs = Logs::start(config)?;

@@ -109,7 +109,7 @@ impl Logs {
     pub(crate) fn redirect(&self, config: CollectorConfig) -> Result<(), EngineError> {
         let mut inner = self.inner();
         let before = inner.config.clone();
-        // One after the other: the numbers of the new one go on from the last line of the old one.
+        // One after the other: the new one goes on with the journal of the old one.
         inner.collector.finish();
         inner.again = None;
         inner.begin(config).inspect_err(|_| {
