@@ -99,6 +99,8 @@ pub const KINDS: &[(&str, &[&str], &[&str])] = &[
     ("bait.touched", &["intrusion_detection"], &["access"]),
     ("scan.probe", &["network", "intrusion_detection"], &["info"]),
     ("scan.packets", &["network", "intrusion_detection"], &["info"]),
+    ("scan.summary", &["network", "intrusion_detection"], &["info"]),
+    ("heartbeat", &["host"], &["info"]),
     ("honeypot.test", &["intrusion_detection"], &["info"]),
     ("poisoner.seen", &["network", "intrusion_detection"], &["info"]),
     ("session.recorded", &["session"], &["end"]),
