@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use decnet_core::plan::Decky;
 use decnet_core::service::{Port, Transport};
-use decnet_fingerprint::Plain;
+use decnet_fingerprint::{Facts, Machine, Persona, Plain, Stack};
 use decnet_logging::event::Speaker;
 use decnet_net::{NetError, wire};
 use nix::sys::socket::{
@@ -98,7 +98,8 @@ impl Member {
         let mut open: Vec<(Transport, u16)> =
             self.slots.iter().map(|slot| (slot.port.transport, slot.port.number)).collect();
         open.sort_unstable();
-        wire::Host { address: self.decky.address, mac: self.decky.mac, open, persona: Box::new(Plain) }
+        let persona = persona(&self.decky, &open);
+        wire::Host { address: self.decky.address, mac: self.decky.mac, open, persona }
     }
 
     /// The number of the worker that starts or serves.
@@ -122,6 +123,25 @@ impl Member {
         self.restarts += 1;
         self.worker = Worker::Waiting { until: now + wait };
     }
+}
+
+/// What makes the packets of a decky those of the system that it claims.
+fn persona(decky: &Decky, open: &[(Transport, u16)]) -> Box<dyn Persona> {
+    let text = decnet_fingerprint::builtin(&decky.os_persona);
+    let Some(facts) = text.and_then(|text| Facts::parse(text).ok()) else { return Box::new(Plain) };
+    let ports = |transport| open.iter().filter(move |(its, _)| *its == transport).map(|(_, port)| *port);
+    let identity = decky.identity.clone();
+    Box::new(Stack::new(
+        facts,
+        Machine {
+            address: decky.address,
+            tcp_ports: ports(Transport::Tcp).collect(),
+            udp_ports: ports(Transport::Udp).collect(),
+            clock_offset_ms: identity.times.clock_offset_ms,
+            seed: identity.draw(&["packets"]).number(),
+            boots: Box::new(move |now| identity.booted_at(now)),
+        },
+    ))
 }
 
 fn open_socket(address: Ipv4Addr, port: Port) -> nix::Result<OwnedFd> {
