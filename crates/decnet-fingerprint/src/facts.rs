@@ -183,8 +183,15 @@ pub enum InitialSequence {
         /// The binary logarithm of the steps' standard deviation per second.
         deviation: f64,
     },
-    /// By a clock (nmap's GCD is a multiple of the unit).
+    /// By a clock that runs on its own (nmap's GCD is a multiple of the unit).
     Clock {
+        /// The step of one tick.
+        unit: u32,
+        /// Ticks per second.
+        hz: u32,
+    },
+    /// By a clock that a peer finds just as far on as the time since it last asked (nmap's SP is 0).
+    Steady {
         /// The step of one tick.
         unit: u32,
         /// Ticks per second.
@@ -246,6 +253,8 @@ pub enum Sequence {
     Zero,
     /// The probe's acknowledgement number.
     ProbeAcknowledgement,
+    /// The one after it.
+    AfterProbeAcknowledgement,
 }
 
 /// Where a reset's acknowledgement number comes from.
@@ -274,6 +283,8 @@ pub struct Unreachable {
     pub type_of_service: u8,
     /// Whether it says "don't fragment".
     pub dont_fragment: bool,
+    /// The four octets that nothing is in, by RFC 792.
+    pub unused: u32,
     /// The header checksum of the packet that it quotes.
     pub quoted_ip_checksum: Quoted,
     /// The checksum of the datagram that it quotes.
@@ -393,7 +404,7 @@ impl Facts {
                     range((0.0..=40.0).contains(&value), field, value.to_string(), "0 to 40")?;
                 }
             }
-            InitialSequence::Clock { hz, .. } => {
+            InitialSequence::Clock { hz, .. } | InitialSequence::Steady { hz, .. } => {
                 let ok = (1..=1_000_000).contains(&hz);
                 range(ok, "initial-sequence.clock.hz", hz.to_string(), "1 to 1000000")?;
             }

@@ -24,7 +24,7 @@
 //! let mut stack = Stack::new(facts, machine);
 //! let mut buffer = vec![0; 2048];
 //! // A segment without any flag to the closed port 1: Windows answers with a reset.
-//! let probe = "4500002800010000400655a8c6336402c63364149c400001000000070000000050000400c3650000";
+//! let probe = "450000280001000040062652c6336402c63364149c400001000000070000000050000000bf1e0000";
 //! let probe: Vec<u8> =
 //!     (0..probe.len()).step_by(2).map(|at| u8::from_str_radix(&probe[at..at + 2], 16).unwrap()).collect();
 //! buffer[..probe.len()].copy_from_slice(&probe);

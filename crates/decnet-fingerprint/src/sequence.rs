@@ -57,12 +57,17 @@ impl Sequences {
                 let ticks = (micros * u128::from(hz) + 500_000) / 1_000_000;
                 unit.wrapping_mul(ticks as u32)
             }
+            InitialSequence::Steady { unit, hz } => {
+                let mut state = self.state(peer, micros, random);
+                let passed = u128::from(micros.saturating_sub(state.micros));
+                let ticks = (passed * u128::from(hz) + 500_000) / 1_000_000;
+                state.micros = micros;
+                state.number = state.number.wrapping_add(unit.wrapping_mul(ticks.max(1) as u32));
+                self.peers.insert(u64::from(peer), state);
+                state.number
+            }
             InitialSequence::Spread { rate, deviation } => {
-                let key = u64::from(peer);
-                let mut state = match self.peers.get_mut(key) {
-                    Some(state) => *state,
-                    None => Peer { micros, number: random.next() as u32, order: [0, 1, 2, 3, 4], left: 0 },
-                };
+                let mut state = self.state(peer, micros, random);
                 if state.left == 0 {
                     for last in (1..state.order.len()).rev() {
                         let other = (random.next() % (last as u64 + 1)) as usize;
@@ -78,9 +83,16 @@ impl Sequences {
                 let step = (rate.exp2() + deviation.exp2() * (place + stray) / UNIT) * seconds;
                 state.micros = micros;
                 state.number = state.number.wrapping_add(step.max(1.0) as u64 as u32);
-                self.peers.insert(key, state);
+                self.peers.insert(u64::from(peer), state);
                 state.number
             }
+        }
+    }
+
+    fn state(&mut self, peer: u32, micros: u64, random: &mut Random) -> Peer {
+        match self.peers.get_mut(u64::from(peer)) {
+            Some(state) => *state,
+            None => Peer { micros, number: random.next() as u32, order: [0, 1, 2, 3, 4], left: 0 },
         }
     }
 }

@@ -46,6 +46,7 @@ impl Stack {
         let sequence = match reset.sequence {
             Sequence::Zero => 0,
             Sequence::ProbeAcknowledgement => probe.acknowledgement,
+            Sequence::AfterProbeAcknowledgement => probe.acknowledgement.wrapping_add(1),
         };
         let acknowledgement = match reset.acknowledgement {
             Acknowledgement::Zero => 0,
@@ -123,6 +124,7 @@ impl Stack {
         put(buffer, 8, &[unreachable.ttl]);
         let Some(ip) = Ipv4::of(buffer, length) else { return };
         let quoted = ip.header + ERROR;
+        put(buffer, ip.header + 4, &unreachable.unused.to_be_bytes());
         let quote = |buffer: &mut [u8], at: usize, how: Quoted| {
             // What the bound cut off is not there to be changed.
             if at + 2 > length {
