@@ -211,7 +211,7 @@ fn families() -> String {
     table(
         ["family", "packet personas"],
         catalogue.families().iter().map(|family| {
-            let personas = catalogue.personas().iter().filter(|persona| persona.family == family.slug);
+            let personas = catalogue.personas().filter(|persona| persona.family == family.slug);
             [code(family.slug.slug()), codes(personas.map(|persona| persona.slug.as_str()))]
         }),
     )

@@ -20,6 +20,10 @@ use crate::options;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Facts {
+    /// Only in a file of one's own: the persona of the program whose systems and machines a decky shows in
+    /// its services.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub like: Option<String>,
     /// Time to live of what it sends (TCP and UDP).
     pub ttl: u8,
     /// Whether its TCP segments say "don't fragment".
@@ -52,7 +56,7 @@ pub struct IpIds {
     pub other: IpId,
 }
 
-/// One way to identify packets. All `counter`s of a machine are one and the same (nmap's SS).
+/// One way to identify packets. All `counter`s of a machine are one and the same (nmap's SS=S).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IpId {
@@ -333,9 +337,14 @@ pub enum EchoFragment {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FactsError {
-    /// No TOML, a field that is not there, unknown, or of another kind. The message has the line.
-    #[error("{0}")]
-    Form(String),
+    /// No TOML, or a field that is not there, unknown, or of another kind.
+    #[error("{message}")]
+    Form {
+        /// What is wrong.
+        message: String,
+        /// Where, in bytes of the text.
+        place: Option<std::ops::Range<usize>>,
+    },
     /// A number out of its range.
     #[error("{field} is {value}; it is {range}")]
     Range {
@@ -368,7 +377,7 @@ impl Facts {
     /// The text is no persona, or one that cannot be.
     pub fn parse(text: &str) -> Result<Facts, FactsError> {
         let facts: Facts = toml::from_str(text)
-            .map_err(|error| FactsError::Form(error.to_string().trim_end().to_owned()))?;
+            .map_err(|error| FactsError::Form { message: error.message().to_owned(), place: error.span() })?;
         facts.check()?;
         Ok(facts)
     }

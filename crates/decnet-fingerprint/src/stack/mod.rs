@@ -19,6 +19,10 @@ use crate::{Packet, Persona, Verdict, flow};
 /// Segments outside a connection of which the kernel's reset is awaited. It comes at once.
 const PROBES: usize = 64;
 
+/// Where a machine counts by ones and by steps, the former stay below this and the latter do not. A step
+/// over it is still too short to look like chance.
+const BELOW_STEPS: u16 = 0x2000;
+
 /// A machine whose packets a [`Stack`] makes.
 pub struct Machine {
     /// Its address.
@@ -81,12 +85,19 @@ impl Stack {
         self.tcp_ports.binary_search(&tcp_port).is_ok()
     }
 
+    /// Whether one kind of packet is counted by ones and another by steps. Then the two sequences keep apart,
+    /// so that they are seen to be two (nmap's SS=O).
+    fn has_two_counters(&self) -> bool {
+        let ids = self.facts.ip_id;
+        ids.other == IpId::RandomSteps && [ids.open, ids.reset].contains(&IpId::Counter)
+    }
+
     /// The identification of the next packet, which will be cut into so many segments.
     fn next_id(&mut self, policy: IpId, segments: u16) -> u16 {
         match policy {
             IpId::Zero => 0,
             IpId::Counter => {
-                let id = self.id;
+                let id = if self.has_two_counters() { self.id % BELOW_STEPS } else { self.id };
                 self.id = id.wrapping_add(segments.max(1));
                 id
             }
@@ -95,6 +106,9 @@ impl Stack {
                 // Far above what nmap takes for a busy counter, far below what it takes for random.
                 let step = 1100 + (self.random.next() % 5000) as u16;
                 self.stepped_id = self.stepped_id.wrapping_add(step | 1);
+                if self.has_two_counters() && self.stepped_id < BELOW_STEPS {
+                    self.stepped_id += BELOW_STEPS;
+                }
                 self.stepped_id
             }
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use decnet_core::plan::Decky;
 use decnet_core::service::{Port, Transport};
-use decnet_fingerprint::{Facts, Machine, Persona, Plain, Stack};
+use decnet_fingerprint::{Facts, Machine, Persona, Stack};
 use decnet_logging::event::Speaker;
 use decnet_net::{NetError, wire};
 use nix::sys::socket::{
@@ -51,6 +51,8 @@ pub(crate) enum Worker {
 pub(crate) struct Member {
     pub(crate) fleet: String,
     pub(crate) decky: Decky,
+    /// How its packets look.
+    facts: Facts,
     pub(crate) slots: Vec<Slot>,
     pub(crate) worker: Worker,
     /// The user id of its worker.
@@ -64,6 +66,7 @@ pub(crate) struct Member {
 impl Member {
     /// Opens its ports. To be called in the fleet's namespace, where its address is local.
     pub(crate) fn open(fleet: &str, decky: Decky, user: u32) -> Result<Member, NetError> {
+        let facts = facts(&decky)?;
         let mut slots = Vec::new();
         for (service, port) in decky.open_ports() {
             let socket = open_socket(decky.address, port).map_err(|error| {
@@ -74,6 +77,7 @@ impl Member {
         Ok(Member {
             fleet: fleet.to_owned(),
             decky,
+            facts,
             slots,
             worker: Worker::Broken { reason: "not started yet".to_owned() },
             user,
@@ -98,7 +102,7 @@ impl Member {
         let mut open: Vec<(Transport, u16)> =
             self.slots.iter().map(|slot| (slot.port.transport, slot.port.number)).collect();
         open.sort_unstable();
-        let persona = persona(&self.decky, &open);
+        let persona = persona(&self.decky, self.facts.clone(), &open);
         wire::Host { address: self.decky.address, mac: self.decky.mac, open, persona }
     }
 
@@ -125,10 +129,25 @@ impl Member {
     }
 }
 
+/// How the packets of a decky look: by the user's own file, or by that of the program.
+fn facts(decky: &Decky) -> Result<Facts, NetError> {
+    let slug = &decky.os_persona;
+    let refused = |why: String| {
+        NetError::system(
+            format!("read the packet persona `{slug}` of {}", decky.name),
+            std::io::Error::other(why),
+        )
+    };
+    let text = decky
+        .os_facts
+        .as_deref()
+        .or_else(|| decnet_fingerprint::builtin(slug))
+        .ok_or_else(|| refused("there is none of that name".to_owned()))?;
+    Facts::parse(text).map_err(|error| refused(error.to_string()))
+}
+
 /// What makes the packets of a decky those of the system that it claims.
-fn persona(decky: &Decky, open: &[(Transport, u16)]) -> Box<dyn Persona> {
-    let text = decnet_fingerprint::builtin(&decky.os_persona);
-    let Some(facts) = text.and_then(|text| Facts::parse(text).ok()) else { return Box::new(Plain) };
+fn persona(decky: &Decky, facts: Facts, open: &[(Transport, u16)]) -> Box<dyn Persona> {
     let ports = |transport| open.iter().filter(move |(its, _)| *its == transport).map(|(_, port)| *port);
     let identity = decky.identity.clone();
     Box::new(Stack::new(
