@@ -2,9 +2,9 @@
 //!
 //! nmap takes six of them, about 100 ms apart, and looks at the mean and the spread of their differences per
 //! second (SP, ISR) and their greatest common divisor (GCD). Entries of its list are narrow: six draws of a
-//! plain random generator leave them now and then. So the steps of a peer are stratified: of each five in a
-//! row every fifth of the distribution gives one, in random order, and what six differences tell of the
-//! generator is always about the same.
+//! plain random generator leave them now and then. So the steps of a peer are stratified: of any five in a row
+//! every fifth of the distribution gives one, and what five differences tell of the generator is always about
+//! the same. The order of the fifths is drawn anew after every pause.
 
 use crate::facts::InitialSequence;
 use crate::random::Random;
@@ -22,12 +22,15 @@ const UNIT: f64 = 0.95;
 const SHORTEST: f64 = 0.002;
 const LONGEST: f64 = 0.12;
 
+/// A peer that was silent for so long, in microseconds, begins another scan.
+const PAUSE: u64 = 1_000_000;
+
 #[derive(Clone, Copy, Debug)]
 struct Peer {
     micros: u64,
     number: u32,
     order: [u8; 5],
-    left: u8,
+    turn: u8,
 }
 
 impl Worth for Peer {
@@ -58,7 +61,7 @@ impl Sequences {
                 unit.wrapping_mul(ticks as u32)
             }
             InitialSequence::Steady { unit, hz } => {
-                let mut state = self.state(peer, micros, random);
+                let mut state = self.state(peer, random);
                 let passed = u128::from(micros.saturating_sub(state.micros));
                 let ticks = (passed * u128::from(hz) + 500_000) / 1_000_000;
                 state.micros = micros;
@@ -67,19 +70,19 @@ impl Sequences {
                 state.number
             }
             InitialSequence::Spread { rate, deviation } => {
-                let mut state = self.state(peer, micros, random);
-                if state.left == 0 {
+                let mut state = self.state(peer, random);
+                let passed = micros.saturating_sub(state.micros);
+                if passed > PAUSE {
                     for last in (1..state.order.len()).rev() {
                         let other = (random.next() % (last as u64 + 1)) as usize;
                         state.order.swap(last, other);
                     }
-                    state.left = 5;
                 }
-                state.left -= 1;
-                let stratum = state.order.get(usize::from(state.left)).copied().unwrap_or(2);
+                state.turn = (state.turn + 1) % STRATA.len() as u8;
+                let stratum = state.order.get(usize::from(state.turn)).copied().unwrap_or(2);
                 let place = STRATA.get(usize::from(stratum)).copied().unwrap_or_default();
                 let stray = (random.fraction() * 2.0 - 1.0) * JITTER;
-                let seconds = (micros.saturating_sub(state.micros) as f64 / 1e6).clamp(SHORTEST, LONGEST);
+                let seconds = (passed as f64 / 1e6).clamp(SHORTEST, LONGEST);
                 let step = (rate.exp2() + deviation.exp2() * (place + stray) / UNIT) * seconds;
                 state.micros = micros;
                 state.number = state.number.wrapping_add(step.max(1.0) as u64 as u32);
@@ -89,10 +92,11 @@ impl Sequences {
         }
     }
 
-    fn state(&mut self, peer: u32, micros: u64, random: &mut Random) -> Peer {
+    fn state(&mut self, peer: u32, random: &mut Random) -> Peer {
         match self.peers.get_mut(u64::from(peer)) {
             Some(state) => *state,
-            None => Peer { micros, number: random.next() as u32, order: [0, 1, 2, 3, 4], left: 0 },
+            // One that has been silent for ever.
+            None => Peer { micros: 0, number: random.next() as u32, order: [0, 1, 2, 3, 4], turn: 0 },
         }
     }
 }
