@@ -110,6 +110,9 @@ pub fn seal(packet: &mut [u8]) {
         1 => (22, Vec::new()),
         _ => return,
     };
+    if packet.len() < place + 2 {
+        return;
+    }
     packet[place..place + 2].fill(0);
     let sum = checksum(&[&pseudo, &packet[20..]]);
     packet[place..place + 2].copy_from_slice(&sum.to_be_bytes());
