@@ -101,7 +101,12 @@ impl Stack {
                 self.id = id.wrapping_add(segments.max(1));
                 id
             }
-            IpId::Random => (self.random.next() >> 16) as u16,
+            IpId::Random => {
+                // Three in a row must look like chance, which of three drawn by chance a tenth do not.
+                let step = 20_000 + (self.random.next() % 45_536) as u16;
+                self.id = self.id.wrapping_add(step);
+                self.id
+            }
             IpId::RandomSteps => {
                 // Far above what nmap takes for a busy counter, far below what it takes for random.
                 let step = 1100 + (self.random.next() % 5000) as u16;
