@@ -8,6 +8,8 @@
 #[allow(dead_code, reason = "the command line's mistakes are for the other tests")]
 #[path = "../tests/mistakes/mod.rs"]
 mod mistakes;
+#[path = "../tests/lab_support/nmap_words.rs"]
+mod nmap_words;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -41,6 +43,7 @@ fn tables_in_the_readme_are_true() {
         ("personas", personas()),
         ("archetypes", archetypes()),
         ("families", families()),
+        ("nmap", nmap()),
         ("distros", distros()),
         ("diagnostics", diagnostics()),
     ];
@@ -213,6 +216,17 @@ fn families() -> String {
         catalogue.families().iter().map(|family| {
             let personas = catalogue.personas().filter(|persona| persona.family == family.slug);
             [code(family.slug.slug()), codes(personas.map(|persona| persona.slug.as_str()))]
+        }),
+    )
+}
+
+fn nmap() -> String {
+    let catalogue = catalogue_of_all();
+    table(
+        ["packet persona", "systems", "`nmap -O` says"],
+        nmap_words::WORDS.iter().map(|(slug, words)| {
+            let what = catalogue.persona(slug).map_or("", |persona| persona.description.as_str());
+            [code(slug), prose(what), (*words).to_owned()]
         }),
     )
 }

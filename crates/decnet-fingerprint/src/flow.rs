@@ -17,8 +17,10 @@ pub(crate) enum State {
     Opening,
     /// Its SYN-ACK was acknowledged.
     Open,
-    /// One side has said that it is over.
+    /// One side has said that it has no more to say.
     Closing,
+    /// The peer has broken it off.
+    Reset,
 }
 
 /// A connection.
@@ -66,7 +68,7 @@ impl Flow {
 impl Worth for Flow {
     fn worth(&self) -> (u8, u64) {
         let rank = match self.state {
-            State::Closing => 0,
+            State::Closing | State::Reset => 0,
             State::Opening => 1,
             State::Open => 2,
         };

@@ -5,10 +5,33 @@
 
 use std::hash::{DefaultHasher, Hasher};
 
-/// Entries of one set.
-const WAYS: usize = 8;
+/// Entries of one set. Sixteen, so that the table is near its bound before a set is full by chance.
+const WAYS: usize = 16;
 
-type Set<V> = [Option<(u64, V)>; WAYS];
+/// A set: keys apart from values, so that a search reads little memory.
+#[derive(Debug)]
+struct Set<V> {
+    keys: [u64; WAYS],
+    values: [Option<V>; WAYS],
+}
+
+impl<V: Worth + Copy> Set<V> {
+    const fn new() -> Set<V> {
+        Set { keys: [0; WAYS], values: [const { None }; WAYS] }
+    }
+
+    fn entries(&mut self) -> impl Iterator<Item = (&mut u64, &mut Option<V>)> {
+        self.keys.iter_mut().zip(&mut self.values)
+    }
+
+    fn find(&mut self, key: u64) -> Option<&mut V> {
+        self.entries().find(|(its, value)| **its == key && value.is_some())?.1.as_mut()
+    }
+
+    fn is_full(&self) -> bool {
+        self.values.iter().all(Option::is_some)
+    }
+}
 
 /// What decides which entry goes first.
 pub(crate) trait Worth {
@@ -26,7 +49,7 @@ pub(crate) struct Table<V> {
 }
 
 impl<V: Worth + Copy> Table<V> {
-    /// An empty table for at most `most` entries, a power of two from 8.
+    /// An empty table for at most `most` entries, a power of two from 16.
     pub(crate) fn new(most: usize, secret: u64) -> Table<V> {
         let most_sets = (most / WAYS).max(1).next_power_of_two();
         Table { sets: Vec::new(), most_sets, held: 0, secret }
@@ -47,46 +70,51 @@ impl<V: Worth + Copy> Table<V> {
     /// The entry of that key.
     pub(crate) fn get_mut(&mut self, key: u64) -> Option<&mut V> {
         let place = self.place(key);
-        let set = self.sets.get_mut(place)?;
-        set.iter_mut().flatten().find(|(its, _)| *its == key).map(|(_, value)| value)
+        self.sets.get_mut(place)?.find(key)
     }
 
     /// Sets the entry of that key; returns another that had to go for it.
     pub(crate) fn insert(&mut self, key: u64, value: V) -> Option<V> {
-        if self.sets.len() < self.most_sets && self.held * 2 >= self.sets.len() * WAYS {
+        if let Some(held) = self.get_mut(key) {
+            *held = value;
+            return None;
+        }
+        // A table that may still grow never forgets: a set that is full by chance makes it grow.
+        while self.sets.len() < self.most_sets {
+            let place = self.place(key);
+            let is_full = self.sets.get(place).is_none_or(Set::is_full);
+            if !is_full && self.held * 2 < self.sets.len() * WAYS {
+                break;
+            }
             self.grow();
         }
         self.set(key, value)
     }
 
+    /// Puts in an entry that is not there yet.
     fn set(&mut self, key: u64, value: V) -> Option<V> {
         let place = self.place(key);
         let set = self.sets.get_mut(place)?;
-        let worth = |slot: &Option<(u64, V)>| match slot {
-            Some((its, _)) if *its == key => (0, 0, 0),
-            None => (1, 0, 0),
-            Some((_, held)) => {
-                let (rank, seen) = held.worth();
-                (2 + u16::from(rank), seen, 0)
-            }
-        };
-        let slot = set.iter_mut().min_by_key(|slot| worth(slot))?;
-        match slot.replace((key, value)) {
-            None => {
-                self.held += 1;
-                None
-            }
-            Some((its, _)) if its == key => None,
-            Some((_, gone)) => Some(gone),
-        }
+        // Nothing is less than something.
+        let (its, slot) = set.entries().min_by_key(|(_, slot)| slot.as_ref().map(Worth::worth))?;
+        *its = key;
+        let gone = slot.replace(value);
+        self.held += usize::from(gone.is_none());
+        gone
     }
 
     fn grow(&mut self) {
         let sets = (self.sets.len() * 2).max(1);
-        let old = std::mem::replace(&mut self.sets, vec![[const { None }; WAYS]; sets]);
+        let new = std::iter::repeat_with(Set::new).take(sets).collect();
+        let old = std::mem::replace(&mut self.sets, new);
         self.held = 0;
-        for (key, value) in old.into_iter().flatten().flatten() {
-            self.set(key, value);
+        // Each set is shared out among two: none can overflow.
+        for mut set in old {
+            for (key, value) in set.entries() {
+                if let Some(value) = *value {
+                    self.set(*key, value);
+                }
+            }
         }
     }
 
@@ -137,5 +165,17 @@ mod tests {
             assert!(table.get_mut(key).is_some());
         }
         assert_eq!(table.insert(2, Entry(9, 1)), None, "setting anew pushes nobody out");
+    }
+
+    /// A connection that is there must not be lost because of how keys fall into sets.
+    #[test]
+    fn a_table_with_room_forgets_nothing() {
+        for secret in 0..200 {
+            let mut table = Table::new(2048, secret);
+            for key in 0..300u64 {
+                assert_eq!(table.insert(key.wrapping_mul(0x1_0001), Entry(0, key)), None, "{secret}");
+            }
+            assert_eq!(table.len(), 300);
+        }
     }
 }

@@ -387,3 +387,52 @@ fn fragments_are_the_kernels_and_what_it_answers_is_dressed() {
     let (own, out) = (Segment::parse(&answer), Segment::parse(&out));
     assert_eq!((out.sequence, out.timestamps()), (own.sequence, own.timestamps()));
 }
+
+/// A router says that a segment was too long. The kernel takes that only with a sequence number of its own.
+#[test]
+fn an_error_about_a_segment_quotes_the_kernels_number() {
+    for (slug, _) in BUILTIN {
+        let mut connection = open(slug, 0, 0xffff_fff0, 1_000_000);
+        let sent = Segment {
+            source: OPEN,
+            destination: PORT,
+            sequence: 0xffff_fff1,
+            flags: ACK,
+            data: vec![1; 900],
+            ..Segment::default()
+        };
+        let packet = Ip::from_decky(6).with(&sent.bytes());
+        let Fate::Passed(out) = outbound(&mut connection.stack, &packet, at(1_100_000)) else { panic!() };
+        let error = [&[3, 4, 0, 0, 0, 0, 2, 64][..], &out[..28]].concat();
+        let packet = Ip::to_decky(1).with(&error);
+        let Fate::Passed(got) = inbound(&mut connection.stack, &packet, at(1_200_000)) else { panic!() };
+        assert!(is_sealed(&got), "{slug}");
+        assert_eq!(got[52..56], 0xffff_fff1u32.to_be_bytes(), "{slug}");
+        // Of another connection it is left as it is.
+        let other = [&error[..30], &[9, 9], &error[32..]].concat();
+        let packet = Ip::to_decky(1).with(&other);
+        assert_eq!(inbound(&mut connection.stack, &packet, at(1_200_000)), Fate::Passed(packet), "{slug}");
+    }
+}
+
+/// A scanner that asks again from the port of a connection that it broke off gets the system's own answers.
+#[test]
+fn after_a_reset_probes_are_answered_as_ever() {
+    let mut connection = open("windows-10", 1, 0x7000_0000, 0);
+    let mut kernel = Kernel::new();
+    let ends = Segment { source: PORT, destination: OPEN, sequence: 78, ..Segment::default() };
+    let reset = Segment { flags: RST, ..ends.clone() };
+    let Fate::Passed(_) = inbound(&mut connection.stack, &Ip::to_decky(6).with(&reset.bytes()), at(10))
+    else {
+        panic!()
+    };
+    for (flags, acknowledgement, wanted) in
+        [(0, 5, (RST | ACK, 0, 78)), (ACK, 0x0102_0304, (RST, 0x0102_0304, 0x0102_0304))]
+    {
+        let probe = Segment { flags, acknowledgement, ..ends.clone() };
+        let packet = Ip::to_decky(6).with(&probe.bytes());
+        let answer = ask(&mut connection.stack, &mut kernel, &packet, at(20)).unwrap();
+        let answer = Segment::parse(&answer);
+        assert_eq!((answer.flags, answer.sequence, answer.acknowledgement), wanted);
+    }
+}

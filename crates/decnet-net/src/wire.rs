@@ -49,7 +49,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use crate::arp;
 use crate::egress::Egress;
 use crate::error::NetError;
-use crate::links;
+use crate::links::{self, Link};
 use crate::namespace::Namespace;
 use crate::neighbours::Recent;
 use crate::observer::{Observer, Probes};
@@ -136,8 +136,13 @@ impl Wire {
     /// Missing rights, no such interface, no TUN.
     pub fn start(nic: &str, fleet: &Namespace, observer: Box<dyn Observer>) -> Result<Wire, NetError> {
         let link = links::find(nic)?;
-        let socket = PacketSocket::open(link.index)?;
         let tun = fleet.run(|| prepare_fleet(link.mtu))?;
+        Wire::between(&link, tun, observer)
+    }
+
+    /// Carries between a NIC of the calling thread's namespace and a TUN, wherever that is.
+    pub(crate) fn between(link: &Link, tun: Tun, observer: Box<dyn Observer>) -> Result<Wire, NetError> {
+        let socket = PacketSocket::open(link.index)?;
         let wake = EventFd::from_value_and_flags(0, EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)
             .map_err(|error| NetError::system("make an event descriptor", error))?;
         let woken =

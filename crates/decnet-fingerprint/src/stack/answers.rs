@@ -10,6 +10,8 @@ use crate::{Packet, Verdict};
 const ECHO_REPLY: u8 = 0;
 const UNREACHABLE: u8 = 3;
 const PORT_UNREACHABLE: u8 = 3;
+/// ICMP messages that quote what they are about.
+pub(super) const ERRORS: [u8; 3] = [3, 11, 12];
 /// Octets of an ICMP error before what it quotes.
 const ERROR: usize = 8;
 

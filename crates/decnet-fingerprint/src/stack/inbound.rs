@@ -1,12 +1,12 @@
 //! Packets from the LAN.
 
 use super::Stack;
-use super::answers::Ends;
+use super::answers::{ERRORS, Ends};
 use crate::bytes::{patch, u8_at, u16_at, u32_at};
 use crate::clock::Moment;
 use crate::facts::{Answer, Mss};
 use crate::flow::{Flow, HANDSHAKE, Probe, State, key};
-use crate::header::{Ipv4, Tcp, flag, protocol};
+use crate::header::{IPV4, Ipv4, Tcp, flag, protocol};
 use crate::options::Options;
 use crate::{Packet, Verdict};
 
@@ -46,12 +46,40 @@ impl Stack {
     }
 
     fn message_from_lan(&mut self, packet: &mut Packet<'_>, ip: &Ipv4) -> Verdict {
-        if ip.length < ip.header + ICMP || u8_at(packet.buffer, ip.header) != ECHO_REQUEST {
+        if ip.length < ip.header + ICMP {
             return Verdict::Pass;
         }
-        match self.facts.echo {
-            Some(echo) if Self::is_answerable(packet, ip) => self.echo(packet, ip, echo),
-            _ => Verdict::Drop,
+        match (u8_at(packet.buffer, ip.header), self.facts.echo) {
+            (ECHO_REQUEST, Some(echo)) if Self::is_answerable(packet, ip) => self.echo(packet, ip, echo),
+            (ECHO_REQUEST, _) => Verdict::Drop,
+            (kind, _) => {
+                if ERRORS.contains(&kind) {
+                    self.error_from_lan(packet, ip);
+                }
+                Verdict::Pass
+            }
+        }
+    }
+
+    /// An error about a segment of ours, such as a router's that it is too long. The kernel believes it only
+    /// if the sequence number in the quotation is one that it sent.
+    fn error_from_lan(&mut self, packet: &mut Packet<'_>, ip: &Ipv4) {
+        let quoted = ip.header + ICMP;
+        let buffer = &mut *packet.buffer;
+        let tcp = quoted + usize::from(u8_at(buffer, quoted) & 0x0f) * 4;
+        let is_ours = u8_at(buffer, quoted) >> 4 == 4
+            && u8_at(buffer, quoted + 9) == protocol::TCP
+            && u32_at(buffer, quoted + 12) == self.address
+            && tcp >= quoted + IPV4
+            && ip.length >= tcp + 8;
+        if !is_ours {
+            return;
+        }
+        let peer = u32_at(buffer, quoted + 16);
+        if let Some(flow) = self.flows.get_mut(key(peer, u16_at(buffer, tcp + 2), u16_at(buffer, tcp))) {
+            let number = u32_at(buffer, tcp + 4).wrapping_sub(flow.delta);
+            let checksum = (!packet.partial_checksum).then_some(ip.header + 2);
+            patch(buffer, ip.header, tcp + 4, &number.to_be_bytes(), checksum);
         }
     }
 
@@ -74,16 +102,26 @@ impl Stack {
         let Some(tcp) = Tcp::of(packet.buffer, ip) else { return Verdict::Drop };
         let key = key(ip.source, tcp.source, tcp.destination);
         let is_opening = tcp.has(flag::SYN) && tcp.flags & (flag::ACK | flag::RST) == 0;
+        let Tcp { sequence, acknowledgement, extent, .. } = tcp;
+        let probe = Probe { sequence, acknowledgement, extent, seen: now.micros };
         if let Some(flow) = self.flows.get_mut(key)
             && !is_opening
+            // After a reset, what has no ACK belongs to no connection.
+            && (flow.state != State::Reset || tcp.flags & (flag::ACK | flag::RST) != 0)
         {
             flow.seen = now.micros;
             flow.state = match flow.state {
-                _ if tcp.flags & (flag::RST | flag::FIN) != 0 => State::Closing,
+                _ if tcp.has(flag::RST) => State::Reset,
+                State::Reset => State::Reset,
+                _ if tcp.has(flag::FIN) => State::Closing,
                 State::Opening if tcp.has(flag::ACK) => State::Open,
                 state => state,
             };
             let flow = *flow;
+            if flow.state == State::Reset && !tcp.has(flag::RST) {
+                // The kernel will say that there is no such connection, if the reset was the peer's own.
+                self.probes.insert(key, probe);
+            }
             translate(packet, &tcp, &flow);
             return Verdict::Pass;
         }
@@ -106,8 +144,7 @@ impl Stack {
             (true, true, _) => return self.syn(packet, &tcp, key, now),
             (true, false, true) => {
                 // Perhaps of a connection that we forgot: the kernel knows. Its reset is dressed on its way.
-                let Tcp { sequence, acknowledgement, extent, .. } = tcp;
-                self.probes.insert(key, Probe { sequence, acknowledgement, extent, seen: now.micros });
+                self.probes.insert(key, probe);
                 return Verdict::Pass;
             }
             // A system that answers a segment without any flag answers FIN as if the port were closed.
@@ -121,8 +158,6 @@ impl Stack {
         };
         match answer {
             Answer::Reset(reset) if Self::is_answerable(packet, ip) => {
-                let Tcp { sequence, acknowledgement, extent, .. } = tcp;
-                let probe = Probe { sequence, acknowledgement, extent, seen: now.micros };
                 let ends = Ends { port: tcp.destination, peer: ip.source, peer_port: tcp.source };
                 self.reset(packet, &probe, ends, reset)
             }

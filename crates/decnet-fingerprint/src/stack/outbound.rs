@@ -1,7 +1,7 @@
 //! Packets to the LAN.
 
 use super::Stack;
-use super::answers::Ends;
+use super::answers::{ERRORS, Ends};
 use crate::bytes::{patch, put, u8_at, u16_at, u32_at};
 use crate::clock::Moment;
 use crate::facts::{Answer, IpId, Mss, Window};
@@ -22,8 +22,6 @@ const SMALLEST_SEGMENT: u16 = 40;
 const ETHERNET_MSS: u16 = 1460;
 
 const TIMESTAMP_REPLY: u8 = 14;
-/// ICMP messages that quote what they are about.
-const ERRORS: [u8; 3] = [3, 11, 12];
 const MILLISECONDS_PER_DAY: i64 = 86_400_000;
 
 impl Stack {
@@ -84,8 +82,10 @@ impl Stack {
         if tcp.has(flag::SYN) {
             return self.syn_ack(packet, ip, &tcp, key, now);
         }
-        let Some(flow) = self.flows.get_mut(key) else {
-            return match tcp.has(flag::RST) {
+        let is_reset = tcp.has(flag::RST);
+        let Some(flow) = self.flows.get_mut(key).filter(|flow| !is_reset || flow.state != State::Reset)
+        else {
+            return match is_reset {
                 true => self.stray_reset(packet, ip, &tcp, key),
                 // Of a connection that we forgot.
                 false => self.finish_segment(packet, ip, &tcp),
