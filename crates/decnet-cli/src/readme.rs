@@ -8,6 +8,7 @@
 #[allow(dead_code, reason = "the command line's mistakes are for the other tests")]
 #[path = "../tests/mistakes/mod.rs"]
 mod mistakes;
+#[allow(unreachable_pub, reason = "a module of the lab's tests, shared as it is")]
 #[path = "../tests/lab_support/nmap_words.rs"]
 mod nmap_words;
 
@@ -243,7 +244,6 @@ fn distros() -> String {
 
 /// Every code that a config file can bring about, each with a message from the tests.
 fn diagnostics() -> String {
-    let catalogue = catalogue_of_all();
     let mut examples: BTreeMap<&str, (String, String)> = BTreeMap::new();
     let tables =
         [mistakes::TEXT, mistakes::GENERAL, mistakes::DECKIES, mistakes::PERSONAS, mistakes::CUSTOMS];
@@ -251,6 +251,7 @@ fn diagnostics() -> String {
         let source = Source::new(mistake.name, mistake.config);
         let (request, mut found) = read(&source, Format::of_path(Path::new(mistake.name)));
         let facts = HostFacts { subnet: Some(Default::default()), ..HostFacts::default() };
+        let catalogue = crate::personas::catalogue(&request, None, &mut found);
         found.extend(resolve(&request, &facts, &catalogue, &ResolveOptions::seeded(0)).1);
         for told in found.into_iter().filter(|told| told.code != "network.detected") {
             examples.entry(told.code).or_insert((told.level.to_string(), told.message));
