@@ -293,6 +293,19 @@ pub struct Unreachable {
     pub quoted_ip_checksum: Quoted,
     /// The checksum of the datagram that it quotes.
     pub quoted_udp_checksum: Quoted,
+    /// How many one peer gets; none: one for each datagram.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace: Option<Pace>,
+}
+
+/// A bound on how many ICMP errors one peer gets, which is what makes a UDP scan of such a system slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Pace {
+    /// So many at once after a pause.
+    pub burst: u32,
+    /// Then one in so many milliseconds.
+    pub every_ms: u32,
 }
 
 /// How faithfully something is quoted.
@@ -417,6 +430,12 @@ impl Facts {
                 let ok = (1..=1_000_000).contains(&hz);
                 range(ok, "initial-sequence.clock.hz", hz.to_string(), "1 to 1000000")?;
             }
+        }
+        if let Some(Pace { burst, every_ms }) = self.unreachable.and_then(|unreachable| unreachable.pace) {
+            let ok = (1..=1000).contains(&burst);
+            range(ok, "unreachable.pace.burst", burst.to_string(), "1 to 1000")?;
+            let ok = (1..=60_000).contains(&every_ms);
+            range(ok, "unreachable.pace.every-ms", every_ms.to_string(), "1 to 60000")?;
         }
         if let Some(Unreachable { longest, ttl, .. }) = self.unreachable {
             range(longest >= 56, "unreachable.longest", longest.to_string(), "56 or more")?;

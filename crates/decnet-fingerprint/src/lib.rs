@@ -42,6 +42,7 @@ pub mod facts;
 mod flow;
 mod header;
 mod options;
+mod pace;
 mod random;
 mod sequence;
 mod stack;

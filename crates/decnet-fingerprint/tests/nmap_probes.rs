@@ -424,3 +424,21 @@ fn probes_with_a_wrong_checksum_get_no_answer() {
         assert!(!is_sealed(&passed), "{slug}");
     }
 }
+
+/// A UDP scan of Linux takes long; one of Windows does not.
+#[test]
+fn errors_are_paced_as_the_system_does() {
+    for (slug, wanted) in [("linux-5", 6), ("windows-10", 50)] {
+        let mut stack = stack(facts(slug), 1);
+        let scan = |stack: &mut Stack, from: u64| {
+            let answers = (0..50u16).filter(|port| {
+                let body = [&[1, 2, 3][..], &[*port as u8, 0, 8, 0, 0]].concat();
+                let answer = inbound(stack, &Ip::to_decky(17).with(&body), at(from + u64::from(*port)));
+                matches!(answer, Fate::Answered(_))
+            });
+            answers.count()
+        };
+        assert_eq!(scan(&mut stack, 0), wanted, "{slug}");
+        assert_eq!(scan(&mut stack, 10_000_000), wanted, "{slug}, after a pause");
+    }
+}

@@ -28,7 +28,7 @@ impl Stack {
         }
         match ip.protocol {
             protocol::TCP => self.segment_from_lan(packet, &ip, now),
-            protocol::UDP => self.datagram_from_lan(packet, &ip),
+            protocol::UDP => self.datagram_from_lan(packet, &ip, now),
             protocol::ICMP => self.message_from_lan(packet, &ip),
             _ => Verdict::Pass,
         }
@@ -83,7 +83,7 @@ impl Stack {
         }
     }
 
-    fn datagram_from_lan(&mut self, packet: &mut Packet<'_>, ip: &Ipv4) -> Verdict {
+    fn datagram_from_lan(&mut self, packet: &mut Packet<'_>, ip: &Ipv4, now: Moment) -> Verdict {
         let length = usize::from(u16_at(packet.buffer, ip.header + 4));
         if ip.length < ip.header + UDP || length < UDP || ip.header + length > ip.length {
             return Verdict::Drop;
@@ -92,9 +92,13 @@ impl Stack {
         if self.udp_ports.binary_search(&port).is_ok() {
             return Verdict::Pass;
         }
-        match self.facts.unreachable {
-            Some(unreachable) if Self::is_answerable(packet, ip) => self.refuse(packet, ip, unreachable),
-            _ => Verdict::Drop,
+        let Some(unreachable) = self.facts.unreachable else { return Verdict::Drop };
+        if !Self::is_answerable(packet, ip) {
+            return Verdict::Drop;
+        }
+        match unreachable.pace {
+            Some(pace) if !self.paces.allows(pace, ip.source, now.micros) => Verdict::Drop,
+            _ => self.refuse(packet, ip, unreachable),
         }
     }
 

@@ -11,6 +11,7 @@ mod outbound;
 use crate::clock::{Boots, Clock, Moment};
 use crate::facts::{Facts, IpId};
 use crate::flow::{Flow, Probe};
+use crate::pace::Paces;
 use crate::random::Random;
 use crate::sequence::Sequences;
 use crate::table::Table;
@@ -51,6 +52,7 @@ pub struct Stack {
     sequences: Sequences,
     flows: Table<Flow>,
     probes: Table<Probe>,
+    paces: Paces,
     /// The identification counter that all `counter`s of the machine share.
     id: u16,
     /// The one that random steps move.
@@ -74,6 +76,7 @@ impl Stack {
             sequences: Sequences::new(facts.initial_sequence, &mut random),
             flows: Table::new(flow::MOST, random.next()),
             probes: Table::new(PROBES, random.next()),
+            paces: Paces::new(random.next()),
             id: random.next() as u16,
             stepped_id: random.next() as u16,
             random,
