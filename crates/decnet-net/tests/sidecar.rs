@@ -20,6 +20,8 @@ use decnet_net::wire::{Host, Wire};
 use decnet_net::{NetError, links, sidecar};
 
 const PORT: u16 = 445;
+/// The port that the attacker's own segments come from; no socket of a kernel is given one so low.
+const SOURCE: u16 = 2000;
 const MAC: MacAddress = MacAddress([0x00, 0x1b, 0x21, 0x0a, 0x0b, 0x0c]);
 const ETHERNET: usize = 14;
 
@@ -54,6 +56,7 @@ fn join(lab: &Lab, address: Ipv4Addr) -> Result<Wire, NetError> {
 
 /// Sends a frame as the attacker and takes in, for a moment, what comes from the decky.
 fn ask(lab: &Lab, decky: Ipv4Addr, packet: &[u8]) -> Vec<Vec<u8>> {
+    let is_tcp = packet[9] == 6;
     let mut frame = vec![0; VNET_HEADER];
     frame.extend(MAC.octets());
     frame.extend([0x00, 0x1b, 0x21, 0x5e, 0x10, 0x02, 0x08, 0x00]);
@@ -71,7 +74,15 @@ fn ask(lab: &Lab, decky: Ipv4Addr, packet: &[u8]) -> Vec<Vec<u8>> {
                 match socket.receive(&mut buffer).unwrap() {
                     Some(length) => {
                         let packet = &buffer[VNET_HEADER + ETHERNET..length];
-                        if Glance::of(packet).is_some_and(|glance| glance.source == decky) {
+                        // Not what the end of another conversation still sends.
+                        let is_answer = Glance::of(packet).is_some_and(|glance| {
+                            glance.source == decky
+                                && match glance.payload {
+                                    Payload::Tcp { destination, .. } => is_tcp && destination == SOURCE,
+                                    _ => !is_tcp,
+                                }
+                        });
+                        if is_answer {
                             answers.push(packet.to_vec());
                         }
                     }
@@ -113,7 +124,7 @@ fn packet(from: Ipv4Addr, to: Ipv4Addr, protocol: u8, payload: &[u8]) -> Vec<u8>
 }
 
 fn segment(to: u16, flags: u8) -> Vec<u8> {
-    let mut segment = vec![0xea, 0x60];
+    let mut segment = SOURCE.to_be_bytes().to_vec();
     segment.extend(to.to_be_bytes());
     segment.extend([0, 0, 0, 7, 0, 0, 0, 0, 0x50, flags, 4, 0, 0, 0, 0, 0]);
     segment
