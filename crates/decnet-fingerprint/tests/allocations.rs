@@ -1,5 +1,5 @@
 //! What a machine costs in memory: nothing for a packet, and never more than its tables hold.
-#![allow(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod support;
 

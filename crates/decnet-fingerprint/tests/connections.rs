@@ -1,6 +1,6 @@
 //! A connection through a persona is one connection: whatever is lost, repeated or comes in another order,
 //! the peer sees one consistent numbering and the kernel sees its own.
-#![allow(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! nmap's sixteen probes, and what nmap makes of the answers, for every persona: the values that it prints
 //! as a fingerprint, computed as it computes them (nmap's documentation, "TCP/IP Fingerprinting Methods").
-#![allow(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod support;
 

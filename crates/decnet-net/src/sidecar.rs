@@ -4,7 +4,7 @@
 //! [`join`] puts a TUN into it, moves the address and all routes there, and makes the kernel deaf on the NIC:
 //! it answers no ARP question of its own (`arp_ignore`), and what comes in by the NIC is dropped because the
 //! way back leads over the TUN (`rp_filter`). So everything goes through the wire, and nothing is answered
-//! twice. It is done by a helper process that shares the network of the container whose services it covers,
+//! twice. It is done by a process of its own, which shares the network of the container whose services it covers,
 //! with `CAP_NET_ADMIN`, `CAP_NET_RAW` and `/dev/net/tun`; the services need none of them.
 //!
 //! When that process ends, however it ends, the TUN goes and with it the address: the decky is off the LAN,
