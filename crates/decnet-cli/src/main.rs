@@ -7,6 +7,7 @@ mod diagnostics;
 mod excerpt;
 mod failure;
 mod output;
+mod personas;
 mod progress;
 #[cfg(test)]
 mod readme;

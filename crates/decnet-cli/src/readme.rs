@@ -8,6 +8,9 @@
 #[allow(dead_code, reason = "the command line's mistakes are for the other tests")]
 #[path = "../tests/mistakes/mod.rs"]
 mod mistakes;
+#[allow(unreachable_pub, reason = "a module of the lab's tests, shared as it is")]
+#[path = "../tests/lab_support/nmap_words.rs"]
+mod nmap_words;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -44,6 +47,7 @@ fn tables_in_the_readme_are_true() {
         ("personas", personas()),
         ("archetypes", archetypes()),
         ("families", families()),
+        ("nmap", nmap()),
         ("distros", distros()),
         ("diagnostics", diagnostics()),
     ];
@@ -245,8 +249,19 @@ fn families() -> String {
     table(
         ["family", "packet personas"],
         catalogue.families().iter().map(|family| {
-            let personas = catalogue.personas().iter().filter(|persona| persona.family == family.slug);
+            let personas = catalogue.personas().filter(|persona| persona.family == family.slug);
             [code(family.slug.slug()), codes(personas.map(|persona| persona.slug.as_str()))]
+        }),
+    )
+}
+
+fn nmap() -> String {
+    let catalogue = catalogue_of_all();
+    table(
+        ["packet persona", "systems", "`nmap -O` says"],
+        nmap_words::WORDS.iter().map(|(slug, words)| {
+            let what = catalogue.persona(slug).map_or("", |persona| persona.description.as_str());
+            [code(slug), prose(what), (*words).to_owned()]
         }),
     )
 }
@@ -263,7 +278,6 @@ fn distros() -> String {
 
 /// Every code that a config file can bring about, each with a message from the tests.
 fn diagnostics() -> String {
-    let catalogue = catalogue_of_all();
     let mut examples: BTreeMap<&str, (String, String)> = BTreeMap::new();
     let tables =
         [mistakes::TEXT, mistakes::GENERAL, mistakes::DECKIES, mistakes::PERSONAS, mistakes::CUSTOMS];
@@ -271,6 +285,7 @@ fn diagnostics() -> String {
         let source = Source::new(mistake.name, mistake.config);
         let (request, mut found) = read(&source, Format::of_path(Path::new(mistake.name)));
         let facts = HostFacts { subnet: Some(Default::default()), ..HostFacts::default() };
+        let catalogue = crate::personas::catalogue(&request, None, &mut found);
         found.extend(resolve(&request, &facts, &catalogue, &ResolveOptions::seeded(0)).1);
         for told in found.into_iter().filter(|told| told.code != "network.detected") {
             examples.entry(told.code).or_insert((told.level.to_string(), told.message));

@@ -118,6 +118,8 @@ fn the_table_knows_more_than_forty_kinds_and_every_code() {
         "network.not-local",
         "network.undetected",
         "network.wireless",
+        // In a file beside the config: the tests of the program's `personas` have it.
+        "persona.file",
         // Not even text: `what_is_no_config_at_all_is_told_as_well` has it.
         "config.not-utf-8",
         // What the reader of files has refused as a section already; these are for requests that a program

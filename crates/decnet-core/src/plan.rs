@@ -124,6 +124,9 @@ pub struct Decky {
     pub mac: MacAddress,
     /// The slug of its packet persona: `windows-10`, `linux-5`, `brother`, …
     pub os_persona: String,
+    /// The file of its packet persona, where that is one of the user's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os_facts: Option<String>,
     /// The slug of the distro whose image its container runs.
     pub distro: String,
     /// Who it is.

@@ -29,7 +29,7 @@ fn group() -> impl Strategy<Value = Group> {
     let services = SERVICES.iter().map(|service| service.slug.to_owned()).collect();
     let archetypes = catalogue.archetypes().iter().map(|one| one.slug.clone()).collect();
     let distros = catalogue.distros().iter().map(|one| one.slug.clone()).collect();
-    let systems: Vec<String> = catalogue.personas().iter().map(|one| one.slug.clone()).collect();
+    let systems: Vec<String> = catalogue.personas().map(|one| one.slug.clone()).collect();
     let systems =
         systems.into_iter().chain(catalogue.families().iter().map(|one| one.slug.to_string())).collect();
     (

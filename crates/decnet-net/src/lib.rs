@@ -2,7 +2,8 @@
 //!
 //! Only this crate speaks netlink, opens raw sockets and enters namespaces. It gathers the facts of the
 //! host's network ([`facts`]), finds out which addresses are taken ([`probe`]), makes namespaces and links
-//! ([`namespace`], [`links`], [`lab`]), and carries packets between a NIC and the fleet ([`wire`]).
+//! ([`namespace`], [`links`], [`lab`]), and carries packets between a NIC and the fleet ([`wire`]) or a
+//! container ([`sidecar`]).
 
 pub mod arp;
 pub mod egress;
@@ -16,6 +17,7 @@ pub mod neighbours;
 pub mod observer;
 pub mod packet;
 pub mod probe;
+pub mod sidecar;
 pub mod sys;
 pub mod wire;
 pub mod wireless;

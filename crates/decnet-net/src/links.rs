@@ -216,6 +216,38 @@ pub fn add_address(name: &str, address: Ipv4Addr, prefix: u8) -> Result<(), NetE
     })
 }
 
+/// Takes every IPv4 address from a link, and with them the routes that they made. One that is gone is no
+/// error.
+///
+/// # Errors
+/// Those of netlink.
+pub fn remove_addresses(index: u32) -> Result<(), NetError> {
+    use rtnetlink::packet_route::AddressFamily;
+    /// `-EADDRNOTAVAIL`: no such address.
+    const GONE: i32 = 99;
+    netlink(|handle| async move {
+        let mut addresses = Vec::new();
+        let mut stream = handle.address().get().execute();
+        while let Some(message) = next(&mut stream)
+            .await
+            .transpose()
+            .map_err(|error| NetError::netlink("list the addresses", error))?
+        {
+            if message.header.index == index && message.header.family == AddressFamily::Inet {
+                addresses.push(message);
+            }
+        }
+        for message in addresses {
+            let removed = handle.address().del(message).execute().await;
+            match removed.map_err(|error| NetError::netlink("take an address from the NIC", error)) {
+                Err(error) if error.os_code() == Some(GONE) => {}
+                result => result?,
+            }
+        }
+        Ok(())
+    })
+}
+
 /// Routes everything over a link, without a gateway.
 ///
 /// # Errors

@@ -38,18 +38,18 @@ use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use decnet_core::MacAddress;
 use decnet_core::service::Transport;
-use decnet_fingerprint::{Packet, Persona, Verdict};
+use decnet_fingerprint::{Moment, Packet, Persona, Verdict};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::arp;
 use crate::egress::Egress;
 use crate::error::NetError;
-use crate::links;
+use crate::links::{self, Link};
 use crate::namespace::Namespace;
 use crate::neighbours::Recent;
 use crate::observer::{Observer, Probes};
@@ -100,6 +100,8 @@ pub struct Counters {
     pub outbound: u64,
     /// ARP questions answered.
     pub arp_answers: u64,
+    /// Packets to deckies that their personas answered, and the kernel never saw.
+    pub answered: u64,
     /// Packets that a decky may not send.
     pub egress_blocked: u64,
     /// Packets that a device would not take.
@@ -134,8 +136,13 @@ impl Wire {
     /// Missing rights, no such interface, no TUN.
     pub fn start(nic: &str, fleet: &Namespace, observer: Box<dyn Observer>) -> Result<Wire, NetError> {
         let link = links::find(nic)?;
-        let socket = PacketSocket::open(link.index)?;
         let tun = fleet.run(|| prepare_fleet(link.mtu))?;
+        Wire::between(&link, tun, observer)
+    }
+
+    /// Carries between a NIC of the calling thread's namespace and a TUN, wherever that is.
+    pub(crate) fn between(link: &Link, tun: Tun, observer: Box<dyn Observer>) -> Result<Wire, NetError> {
+        let socket = PacketSocket::open(link.index)?;
         let wake = EventFd::from_value_and_flags(0, EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)
             .map_err(|error| NetError::system("make an event descriptor", error))?;
         let woken =
@@ -153,7 +160,8 @@ impl Wire {
             probes: Probes::new(now),
             observer,
             counters: Counters::default(),
-            replies: Vec::new(),
+            began: now,
+            unix: 0,
         };
         let thread = std::thread::Builder::new()
             .name("wire".to_owned())
@@ -246,7 +254,10 @@ struct Carrier {
     probes: Probes,
     observer: Box<dyn Observer>,
     counters: Counters,
-    replies: Vec<Vec<u8>>,
+    /// When it began, for the personas' clocks.
+    began: Instant,
+    /// Seconds since 1970-01-01 UTC, as of the last time that something was to be done.
+    unix: i64,
 }
 
 impl Carrier {
@@ -274,6 +285,7 @@ impl Carrier {
                 }
             };
             let now = Instant::now();
+            self.unix = unix_time();
             if ready[2] && !self.obey() {
                 self.report_rest();
                 return;
@@ -282,7 +294,7 @@ impl Carrier {
                 // The NIC is down (a cable, a driver): the frames are lost, the fleet stays.
                 std::thread::sleep(NIC_DOWN);
             }
-            if ready[1] && self.take_from_fleet(&mut buffer).is_err() {
+            if ready[1] && self.take_from_fleet(&mut buffer, now).is_err() {
                 return;
             }
             if self.probes.is_full() || self.probes.next_report().is_some_and(|due| due <= now) {
@@ -386,19 +398,23 @@ impl Carrier {
             segments: offload.segments(glance.length),
             buffer: &mut buffer[PACKET..],
         };
-        let verdict = host.persona.inbound(&mut packet, &mut self.replies);
+        let moment = Moment { micros: micros(self.began, now), unix: self.unix };
+        let verdict = host.persona.inbound(&mut packet, moment);
         let (length, partial) = (packet.length, packet.partial_checksum);
-        let mac = host.mac;
-        for reply in self.replies.drain(..) {
-            let mut frame = vec![0u8; PACKET + reply.len()];
-            put_ethernet(&mut frame[VNET_HEADER..], source_mac, mac, IPV4);
-            frame[PACKET..].copy_from_slice(&reply);
-            if !self.nic.send(&frame).unwrap_or(false) {
-                self.counters.lost += 1;
+        match verdict {
+            Verdict::Pass => {}
+            Verdict::Drop => return,
+            Verdict::Answer => {
+                // A whole packet, with nothing left for the kernel to do.
+                buffer[..VNET_HEADER].fill(0);
+                put_ethernet(&mut buffer[VNET_HEADER..], source_mac, host.mac, IPV4);
+                if self.nic.send(&buffer[..PACKET + length]).unwrap_or(false) {
+                    self.counters.answered += 1;
+                } else {
+                    self.counters.lost += 1;
+                }
+                return;
             }
-        }
-        if verdict == Verdict::Drop {
-            return;
         }
         // The offload header moves up against the packet, and its offsets lose the Ethernet header.
         let mut header = [0u8; VNET_HEADER];
@@ -436,18 +452,18 @@ impl Carrier {
         }
     }
 
-    fn take_from_fleet(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+    fn take_from_fleet(&mut self, buffer: &mut [u8], now: Instant) -> io::Result<()> {
         for _ in 0..BATCH {
             // Room for an Ethernet header is kept in front.
             let Some(length) = self.tun.receive(&mut buffer[ETHERNET..])? else { return Ok(()) };
-            self.packet_from_fleet(buffer, length);
+            self.packet_from_fleet(buffer, length, now);
         }
         Ok(())
     }
 
     /// `buffer` holds room for an Ethernet header, then the offload header and the packet, together
     /// `length` bytes.
-    fn packet_from_fleet(&mut self, buffer: &mut [u8], length: usize) {
+    fn packet_from_fleet(&mut self, buffer: &mut [u8], length: usize, now: Instant) {
         const PACKET: usize = VNET_HEADER + ETHERNET;
         let end = ETHERNET + length;
         if length < VNET_HEADER || end > buffer.len() {
@@ -470,7 +486,8 @@ impl Carrier {
             segments: offload.segments(end - PACKET),
             buffer: &mut buffer[PACKET..],
         };
-        if host.persona.outbound(&mut packet) == Verdict::Drop {
+        let moment = Moment { micros: micros(self.began, now), unix: self.unix };
+        if host.persona.outbound(&mut packet, moment) != Verdict::Pass {
             return;
         }
         let (length, partial) = (packet.length, packet.partial_checksum);
@@ -486,6 +503,16 @@ impl Carrier {
             self.counters.lost += 1;
         }
     }
+}
+
+/// Seconds since 1970-01-01 UTC.
+fn unix_time() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn micros(since: Instant, now: Instant) -> u64 {
+    u64::try_from(now.saturating_duration_since(since).as_micros()).unwrap_or(u64::MAX)
 }
 
 /// What the kernel left undone, from `struct virtio_net_hdr` (in the machine's own byte order).

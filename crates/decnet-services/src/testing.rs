@@ -107,6 +107,7 @@ pub fn decky(identity: Identity, seed: u64, services: &[(&str, &[(&str, &str)])]
         address: Ipv4Addr::new(198, 51, 100, 20 + seed as u8),
         mac: MacAddress([0x18, 0x66, 0xda, 1, 2, seed as u8]),
         os_persona: "linux-5".into(),
+        os_facts: None,
         distro: "debian".into(),
         identity,
         services,

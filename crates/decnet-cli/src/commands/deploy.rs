@@ -8,7 +8,7 @@ use decnet_core::diagnostic::has_errors;
 use decnet_core::plan::{EngineChoice, LogTransport};
 use decnet_core::resolve::log_targets;
 use decnet_core::state::{self, State, StateDir};
-use decnet_core::{Diagnostic, HostFacts, Origin, Plan, Request, ResolveOptions, resolve};
+use decnet_core::{Catalogue, Diagnostic, HostFacts, Origin, Plan, Request, ResolveOptions, resolve};
 use decnet_engine::native::NativeEngine;
 use decnet_engine::{Converged, Engine, preflight};
 use decnet_logging::sinks::trust;
@@ -17,12 +17,12 @@ use decnet_net::facts;
 use decnet_net::probe::{ArpProber, Prober};
 use serde::Serialize;
 
-use super::catalogue_of_all;
 use super::plan_view::{plan_line, plan_table};
 use crate::arguments::{Deploy, Mode};
 use crate::config;
 use crate::failure::Failure;
 use crate::output::{Outcome, Report, json};
+use crate::personas;
 use crate::terminal::Terminal;
 
 /// How long a log target may take to answer before the deployment goes on without its answer.
@@ -69,7 +69,8 @@ pub(crate) fn deploy(arguments: &Deploy, path: &Path, terminal: &Terminal) -> Re
         (Some(state), true) => state.plan.deckies.iter().map(|decky| decky.address).collect(),
         _ => Vec::new(),
     };
-    let (plan, more) = settle(&request, &mut host, &options, &ours, !has_errors(&found))?;
+    let catalogue = personas::catalogue(&request, arguments.config.as_deref(), &mut found);
+    let (plan, more) = settle(&request, &catalogue, &mut host, &options, &ours, !has_errors(&found))?;
     check_log_targets(&request, &mut found);
     config::join(&mut found, more);
     let Some(plan) = plan.filter(|_| !has_errors(&found)) else { return Err(Failure::Request(found)) };
@@ -103,14 +104,14 @@ pub(crate) fn deploy(arguments: &Deploy, path: &Path, terminal: &Terminal) -> Re
 /// Resolves, asks the LAN whether the addresses are free, and resolves again without those that are not.
 fn settle(
     request: &Request,
+    catalogue: &Catalogue,
     host: &mut HostFacts,
     options: &ResolveOptions<'_>,
     ours: &[Ipv4Addr],
     sound: bool,
 ) -> Result<(Option<Plan>, Vec<Diagnostic>), Failure> {
-    let catalogue = catalogue_of_all();
     for _ in 0..PROBE_ROUNDS {
-        let (plan, found) = resolve(request, host, &catalogue, options);
+        let (plan, found) = resolve(request, host, catalogue, options);
         let (true, Some(planned)) = (sound, &plan) else { return Ok((plan, found)) };
         let Some(interface) = &planned.network.interface else { return Ok((plan, found)) };
         let candidates: Vec<Ipv4Addr> = planned
@@ -222,7 +223,8 @@ fn dry_run(arguments: &Deploy, state: &Path, terminal: &Terminal) -> Result<Outc
     let previous = state::peek(state).unwrap_or_default();
     let seed = previous.as_ref().map_or_else(fresh_seed, |state| Ok(state.plan.seed))?;
     let options = ResolveOptions { seed, previous: previous.as_ref().map(|state| &state.plan) };
-    let (plan, more) = resolve(&request, &host, &catalogue_of_all(), &options);
+    let catalogue = personas::catalogue(&request, arguments.config.as_deref(), &mut found);
+    let (plan, more) = resolve(&request, &host, &catalogue, &options);
     config::join(&mut found, more);
     let Some(plan) = plan.filter(|_| !has_errors(&found)) else { return Err(Failure::Request(found)) };
     terminal.diagnose(&found);

@@ -1,17 +1,19 @@
 //! `decnet validate`.
 
+use std::path::Path;
+
 use decnet_core::diagnostic::{Level, has_errors};
 use decnet_core::{Diagnostic, HostFacts, Origin, Plan, Request, ResolveOptions, resolve};
 use ipnet::Ipv4Net;
 use serde::Serialize;
 
-use super::catalogue_of_all;
 use crate::arguments::Validate;
 use crate::config;
 use crate::diagnostics;
 use crate::excerpt::harmless;
 use crate::failure::{Failure, exit};
 use crate::output::{Outcome, Report, count, json};
+use crate::personas;
 
 /// What the resolver says of a network that it was told by the machine.
 const DETECTED: &str = "network.detected";
@@ -30,7 +32,7 @@ pub(crate) fn run(arguments: &Validate) -> Result<Outcome, Failure> {
         Ok((mut request, mut found)) => {
             config::anchor_files(&mut request, Some(&arguments.file))?;
             config::join(&mut found, decnet_engine::files::examine(&request));
-            judge(&request, found)
+            judge(&request, &arguments.file, found)
         }
         // Not even text: a verdict like any other.
         Err(Failure::Request(found)) => (None, found),
@@ -47,12 +49,13 @@ pub(crate) fn run(arguments: &Validate) -> Result<Outcome, Failure> {
 }
 
 /// Resolves as a deployment would, as far as that needs no look at a network.
-fn judge(request: &Request, mut found: Vec<Diagnostic>) -> (Option<Plan>, Vec<Diagnostic>) {
+fn judge(request: &Request, file: &Path, mut found: Vec<Diagnostic>) -> (Option<Plan>, Vec<Diagnostic>) {
     let general = &request.general;
     // A LAN that the config leaves to detection is stood in for by one that holds every address.
     let subnet = general.net.is_none().then(Ipv4Net::default);
     let facts = HostFacts { subnet, ..HostFacts::default() };
-    let (plan, mut more) = resolve(request, &facts, &catalogue_of_all(), &ResolveOptions::seeded(0));
+    let catalogue = personas::catalogue(request, Some(file), &mut found);
+    let (plan, mut more) = resolve(request, &facts, &catalogue, &ResolveOptions::seeded(0));
     // What was found out about the stand-in is true of no LAN.
     more.retain(|diagnostic| diagnostic.code != DETECTED);
     config::join(&mut found, more);

@@ -10,6 +10,7 @@
 #![allow(unreachable_pub, reason = "a shared module, written as one")]
 
 pub mod nmap;
+pub mod personas;
 pub mod processes;
 
 use std::io::Write;

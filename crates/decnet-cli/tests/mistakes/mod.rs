@@ -87,6 +87,7 @@ pub(crate) const GENERAL: &[Mistake] = &[
     ini("interface with a slash", net!("interface = eth/0\n[a]\nservices = ssh\n"), &["4:13 error general.interface"], &["`eth/0`", "at most 15 characters"]),
     ini("log target without port", net!("log_target = siem\n[a]\nservices = ssh\n"), &["4:14 error general.log-target"], &["`siem`", "10.0.0.5:514"]),
     ini("log target of another kind", net!("log_target = http://siem:80\n[a]\nservices = ssh\n"), &["4:14 error general.log-target"], &["http://siem:80"]),
+    ini("personas that are nowhere", net!("personas = nowhere\n[a]\nservices = ssh\n"), &["4:12 error persona.directory"], &["`nowhere` cannot be read: there is no such directory", "SLUG.toml"]),
     ini("log file that is a folder", net!("log_file = /var/log/\n[a]\nservices = ssh\n"), &["4:12 error general.log-file"], &["`/var/log/` is not the name of a log file"]),
     ini("the second log target of a list is none", net!("log_target = siem:514, syslog\n[a]\nservices = ssh\n"), &["4:24 error general.log-target"], &["`syslog` is not a log target"]),
     ini("log target with an unknown option", net!("log_target = tcp://siem:601?frame=lf\n[a]\nservices = ssh\n"), &["4:14 error general.log-target"], &["no option `frame`", "size, framing"]),

@@ -71,6 +71,7 @@ pub(crate) fn decky(index: u32, family: OsFamily, distro: &str, services: &[&str
         address: Ipv4Addr::from(address),
         mac: MacAddress([0x00, 0x1b, 0x21, low[0], low[1], low[2]]),
         os_persona: "linux-5".into(),
+        os_facts: None,
         distro: distro.into(),
         identity: Identity {
             seed: Seed::from_number(1).derive(&[&name]),

@@ -22,13 +22,30 @@ use crate::service::ServiceDescriptor;
 pub struct Catalogue {
     tables: &'static Tables,
     services: BTreeMap<&'static str, &'static ServiceDescriptor>,
+    /// Packet personas of the user's own, by slug.
+    own_personas: BTreeMap<&'static str, &'static Persona>,
 }
 
 impl Catalogue {
     /// The tables of this program, with the services given. Of two services of one slug the later counts.
     pub fn builtin(services: impl IntoIterator<Item = &'static ServiceDescriptor>) -> Catalogue {
         let services = services.into_iter().map(|service| (service.slug, service)).collect();
-        Catalogue { tables: load::tables(), services }
+        Catalogue { tables: load::tables(), services, own_personas: BTreeMap::new() }
+    }
+
+    /// Adds a packet persona of the user's own, whose systems and machines are those of `like`. `facts` is
+    /// its file, which the plan takes along for whoever makes packets of it.
+    ///
+    /// Personas live as long as the program: what is added is never given back.
+    pub fn add_persona(&mut self, slug: &str, like: &Persona, facts: String) {
+        let persona = Persona {
+            slug: slug.to_owned(),
+            description: format!("{slug}, like {}", like.slug),
+            facts: Some(facts),
+            ..like.clone()
+        };
+        let persona: &'static Persona = Box::leak(Box::new(persona));
+        self.own_personas.insert(&persona.slug, persona);
     }
 
     /// The archetypes, in the order of the tables.
@@ -63,14 +80,14 @@ impl Catalogue {
         tables.iter().find(|row| row.slug == family).unwrap_or(&tables[0])
     }
 
-    /// The packet personas.
-    pub fn personas(&self) -> &'static [Persona] {
-        &self.tables.personas
+    /// The packet personas: those of the program, then the user's own.
+    pub fn personas(&self) -> impl Iterator<Item = &'static Persona> + Clone + '_ {
+        self.tables.personas.iter().chain(self.own_personas.values().copied())
     }
 
     /// The packet persona of that slug.
     pub fn persona(&self, slug: &str) -> Option<&'static Persona> {
-        self.tables.personas.iter().find(|persona| persona.slug == slug)
+        self.personas().find(|persona| persona.slug == slug)
     }
 
     /// The services, sorted by slug.

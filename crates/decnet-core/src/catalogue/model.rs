@@ -123,6 +123,9 @@ pub struct Persona {
     pub description: String,
     /// The operating systems of the catalogue that it fits.
     pub(crate) rows: Vec<String>,
+    /// Its file, where it is one of the user's own.
+    #[serde(skip)]
+    pub facts: Option<String>,
 }
 
 /// An operating system release or a device's firmware, with the products it comes with.

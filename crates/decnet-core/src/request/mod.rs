@@ -147,6 +147,8 @@ pub struct General {
     pub seed: Option<Text>,
     /// The DNS domain of the fleet.
     pub domain: Option<Text>,
+    /// A directory of packet personas of the user's own.
+    pub personas: Option<Text>,
     /// Whether to share the NIC's MAC address.
     pub ipvlan: Option<Text>,
 }

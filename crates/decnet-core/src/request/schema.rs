@@ -62,7 +62,7 @@ impl<T> Key<T> {
 }
 
 /// The keys of `[general]`.
-pub(super) static GENERAL: [Key<General>; 12] = [
+pub(super) static GENERAL: [Key<General>; 13] = [
     Key::new("net", &["subnet", "network", "cidr", "lan"], Accepts::Text, |to| &mut to.net),
     Key::new("gw", &["gateway", "router"], Accepts::Text, |to| &mut to.gw),
     Key::new("interface", &["nic", "iface", "device"], Accepts::Text, |to| &mut to.interface),
@@ -74,6 +74,7 @@ pub(super) static GENERAL: [Key<General>; 12] = [
     Key::new("engine", &[], Accepts::Text, |to| &mut to.engine),
     Key::new("seed", &[], Accepts::Integer, |to| &mut to.seed),
     Key::new("domain", &["dns_domain"], Accepts::Text, |to| &mut to.domain),
+    Key::new("personas", &["persona_dir", "fingerprints"], Accepts::Text, |to| &mut to.personas),
     Key::new("ipvlan", &["macvlan", "wifi"], Accepts::Boolean, |to| &mut to.ipvlan),
 ];
 

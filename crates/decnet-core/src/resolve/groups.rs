@@ -244,7 +244,7 @@ fn claimed_os(
         return Some((persona.family, Some(persona)));
     }
     let families = OsFamily::ALL.iter().map(|family| family.slug());
-    let personas = catalogue.personas().iter().map(|persona| persona.slug.as_str());
+    let personas = catalogue.personas().map(|persona| persona.slug.as_str());
     diagnostics.push(words::unknown("os.unknown", "OS family or persona", &word, families.chain(personas)));
     None
 }

@@ -175,6 +175,7 @@ fn build(
             address,
             mac,
             os_persona: persona.to_owned(),
+            os_facts: group.persona.and_then(|persona| persona.facts.clone()),
             distro: distros[at].slug.clone(),
             identity,
             services,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use decnet_core::plan::Decky;
 use decnet_core::service::{Port, Transport};
-use decnet_fingerprint::Plain;
+use decnet_fingerprint::{Facts, Machine, Persona, Stack};
 use decnet_logging::event::Speaker;
 use decnet_net::{NetError, wire};
 use nix::sys::socket::{
@@ -59,6 +59,8 @@ pub(crate) struct Coming {
 pub(crate) struct Member {
     pub(crate) fleet: String,
     pub(crate) decky: Decky,
+    /// How its packets look.
+    facts: Facts,
     pub(crate) slots: Vec<Slot>,
     /// The files that its services show.
     pub(crate) files: Vec<Handed>,
@@ -75,6 +77,7 @@ impl Member {
     /// Opens its ports. To be called in the fleet's namespace, where its address is local.
     pub(crate) fn open(fleet: &str, coming: Coming, user: u32) -> Result<Member, NetError> {
         let Coming { decky, files } = coming;
+        let facts = facts(&decky)?;
         let mut slots = Vec::new();
         for (service, port) in decky.open_ports() {
             let socket = open_socket(decky.address, port).map_err(|error| {
@@ -85,6 +88,7 @@ impl Member {
         Ok(Member {
             fleet: fleet.to_owned(),
             decky,
+            facts,
             slots,
             files,
             worker: Worker::Broken { reason: "not started yet".to_owned() },
@@ -110,7 +114,8 @@ impl Member {
         let mut open: Vec<(Transport, u16)> =
             self.slots.iter().map(|slot| (slot.port.transport, slot.port.number)).collect();
         open.sort_unstable();
-        wire::Host { address: self.decky.address, mac: self.decky.mac, open, persona: Box::new(Plain) }
+        let persona = persona(&self.decky, self.facts.clone(), &open);
+        wire::Host { address: self.decky.address, mac: self.decky.mac, open, persona }
     }
 
     /// The number of the worker that starts or serves.
@@ -134,6 +139,40 @@ impl Member {
         self.restarts += 1;
         self.worker = Worker::Waiting { until: now + wait };
     }
+}
+
+/// How the packets of a decky look: by the user's own file, or by that of the program.
+fn facts(decky: &Decky) -> Result<Facts, NetError> {
+    let slug = &decky.os_persona;
+    let refused = |why: String| {
+        NetError::system(
+            format!("read the packet persona `{slug}` of {}", decky.name),
+            std::io::Error::other(why),
+        )
+    };
+    let text = decky
+        .os_facts
+        .as_deref()
+        .or_else(|| decnet_fingerprint::builtin(slug))
+        .ok_or_else(|| refused("there is none of that name".to_owned()))?;
+    Facts::parse(text).map_err(|error| refused(error.to_string()))
+}
+
+/// What makes the packets of a decky those of the system that it claims.
+fn persona(decky: &Decky, facts: Facts, open: &[(Transport, u16)]) -> Box<dyn Persona> {
+    let ports = |transport| open.iter().filter(move |(its, _)| *its == transport).map(|(_, port)| *port);
+    let identity = decky.identity.clone();
+    Box::new(Stack::new(
+        facts,
+        Machine {
+            address: decky.address,
+            tcp_ports: ports(Transport::Tcp).collect(),
+            udp_ports: ports(Transport::Udp).collect(),
+            clock_offset_ms: identity.times.clock_offset_ms,
+            seed: identity.draw(&["packets"]).number(),
+            boots: Box::new(move |now| identity.booted_at(now)),
+        },
+    ))
 }
 
 fn open_socket(address: Ipv4Addr, port: Port) -> nix::Result<OwnedFd> {
