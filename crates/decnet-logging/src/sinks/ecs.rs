@@ -111,6 +111,11 @@ pub const KINDS: &[(&str, &[&str], &[&str])] = &[
     ("server.failed", &["host"], &["error"]),
 ];
 
+/// The sequence number in a line.
+pub(super) fn sequence(line: &str) -> Option<u64> {
+    serde_json::from_str::<Value>(line).ok()?.get("event")?.get("sequence")?.as_u64()
+}
+
 /// Appends an event as one line of JSON, without the line feed.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ use decnet_core::plan::{LogFile, LogForm, Rotation};
 use super::delivery::{Delivery, DeliveryError};
 use super::{Notice, OperatorLog, ecs};
 use crate::event::Event;
+use crate::reader::{last_seq, parse_line};
 use crate::{json, syslog};
 
 /// Mode of a new file: the owner writes, the group may read. There are credentials in it.
@@ -72,7 +73,17 @@ impl FileDelivery {
             log,
             clock: SystemTime::now,
         };
-        delivery.open = Some(Open::at(&delivery.path, delivery.clock)?);
+        let open = Open::at(&delivery.path, delivery.clock)?;
+        // The file itself knows best what has arrived in it, also where a killed process could not say so. A
+        // pipe has no end to look at.
+        if open.regular {
+            let sequence: fn(&str) -> Option<u64> = match file.form {
+                LogForm::Ecs => ecs::sequence,
+                LogForm::Json | LogForm::Syslog => |line| parse_line(line).map(|event| event.seq),
+            };
+            delivery.settled = last_seq(&delivery.path, sequence)?;
+        }
+        delivery.open = Some(open);
         Ok(delivery)
     }
 
