@@ -13,6 +13,7 @@ pub mod links;
 pub mod listening;
 pub mod namespace;
 pub mod neighbours;
+pub mod nftables;
 pub mod observer;
 pub mod packet;
 pub mod probe;
