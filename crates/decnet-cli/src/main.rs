@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     // The engine's own processes are this binary as well; they are no commands and have no help.
     let mut words = std::env::args_os().skip(1).peekable();
     if words.next_if(|word| word == "internal").is_some() {
-        return ExitCode::from(decnet_engine::native::internal::run(words));
+        return ExitCode::from(decnet_engine::internal::run(words));
     }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,

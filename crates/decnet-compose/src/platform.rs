@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use decnet_core::identity::OsFamily;
 use decnet_core::plan::ServicePlan;
+use serde::{Deserialize, Serialize};
 
 use crate::layout;
 
@@ -12,7 +13,8 @@ use crate::layout;
 pub type Sysctls = BTreeMap<String, String>;
 
 /// How a base container idles.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Idle {
     /// `sleep infinity` of the image.
     #[default]
@@ -22,7 +24,7 @@ pub enum Idle {
 }
 
 /// The images of a distro.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// What the base container runs: `debian:bookworm-slim`.
     pub image: String,
@@ -33,7 +35,7 @@ pub struct Image {
 }
 
 /// What containers are made of: catalogue rows, and what the machine that runs them has.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platform {
     /// The images, by distro slug.
     pub images: BTreeMap<String, Image>,

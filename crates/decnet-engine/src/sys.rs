@@ -1,5 +1,7 @@
-//! The system calls that no safe crate wraps. All unsafe code of this crate stands here.
-#![allow(unsafe_code, reason = "fork; the block says why it is sound")]
+//! The calls that no safe crate wraps. All unsafe code of this crate stands here.
+#![allow(unsafe_code, reason = "fork, and descriptors in tokio; each block says why it is sound")]
+
+use std::os::fd::OwnedFd;
 
 use nix::unistd::{ForkResult, fork};
 
@@ -17,4 +19,14 @@ pub(crate) fn fork_single_threaded() -> nix::Result<Option<nix::unistd::Pid>> {
         ForkResult::Parent { child } => Ok(Some(child)),
         ForkResult::Child => Ok(None),
     }
+}
+
+/// A descriptor whose readiness tokio waits for. To be called in a runtime.
+///
+/// # Errors
+/// It cannot be waited for.
+pub(crate) fn readiness(descriptor: OwnedFd) -> std::io::Result<tokio::io::unix::AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` names one open descriptor for as long as it lives, and the `AsyncFd` owns it: nobody
+    // else can close it or put another in its place.
+    unsafe { tokio::io::unix::AsyncFd::register(descriptor) }.map_err(std::io::Error::from)
 }

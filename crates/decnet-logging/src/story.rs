@@ -105,6 +105,7 @@ pub const fn headline(body: &Body) -> &'static str {
         Body::HoneypotTest { .. } => "tested for a decoy",
         Body::PoisonerSeen { .. } => "name poisoning",
         Body::SessionRecorded { .. } => "session recorded",
+        Body::Printed { .. } => "printed",
         Body::LimitReached { .. } => "limit reached",
         Body::EgressBlocked { .. } => "outgoing connection blocked",
         Body::EventsDropped { .. } => "events lost",
@@ -203,6 +204,7 @@ fn words(body: &Body) -> (String, String) {
             (format!("{} = {}", show(name), show(answer)), show(responder_mac.as_deref().unwrap_or_default()))
         }
         Body::SessionRecorded { artifact, format, .. } => (show(artifact), show(format)),
+        Body::Printed { stream, line } => (show(line), show(stream)),
         Body::LimitReached { limit, count } => (show(limit), count.to_string()),
         Body::EgressBlocked { protocol, count } => (show(protocol), format!("{count} packets")),
         Body::EventsDropped { count } => (count.to_string(), none()),

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use decnet_core::state;
+use decnet_engine::docker::DockerEngine;
 use decnet_engine::native::NativeEngine;
 use decnet_engine::{Engine, FleetStatus, Health};
 use serde::Serialize;
 
+use super::{catalogue_of_all, compose};
 use crate::failure::{Failure, exit};
 use crate::output::{Outcome, Report, json};
 use crate::table::table;
@@ -26,7 +28,7 @@ pub(crate) fn run(directory: &Path) -> Result<Outcome, Failure> {
     let fleet = match state.engine {
         state::Engine::Native => NativeEngine::new(directory).status(&state.plan)?,
         state::Engine::Docker => {
-            return Err(Failure::Failed("this version has no Docker engine to ask".to_owned()));
+            DockerEngine::new(directory, compose::platform(&catalogue_of_all())).status(&state.plan)?
         }
     };
     let code = if fleet.health == Health::Up { exit::DONE } else { exit::PARTLY };
