@@ -229,7 +229,6 @@ impl Engine for DockerEngine {
         let total = plan.deckies.len();
         progress(Progress { phase: Phase::Ground, done: 0, total });
         let daemon = Daemon::connect()?;
-        let compose = Compose::find()?;
         let place = self.place();
         let link = Link::of(&self.state);
         super::compose::end_left_over(&place);
@@ -249,6 +248,7 @@ impl Engine for DockerEngine {
             }
         }
 
+        let compose = Compose::find()?;
         let mut platform = self.platform.clone();
         for name in sysctls::retain_supported(&mut platform) {
             self.warn(format!("this kernel has no {name} in a network namespace; the deckies go without it"));

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use bollard::Docker;
 use bollard::query_parameters::{
-    InspectContainerOptions, ListContainersOptions, RemoveContainerOptions, RestartContainerOptions,
+    InspectContainerOptions, ListContainersOptions, LogsOptions, RemoveContainerOptions,
+    RestartContainerOptions,
 };
 use decnet_compose::layout;
 use decnet_net::namespace;
 
-use super::daemon::{is_moot, said, words};
+use super::daemon::{is_moot, next, said, words};
 use crate::error::EngineError;
 
 /// Requests that remove containers at once: the daemon itself does few at a time.
@@ -177,6 +178,21 @@ async fn is_gone(docker: &Docker, id: &str) -> bool {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     false
+}
+
+/// The last line that a container printed; none where it printed nothing.
+pub(super) async fn last_word(docker: &Docker, id: &str) -> Option<String> {
+    /// Characters of it that are kept.
+    const KEPT: usize = 200;
+    let options = LogsOptions { stdout: true, stderr: true, tail: "1".to_owned(), ..Default::default() };
+    let mut output = Box::pin(docker.logs(id, Some(options)));
+    let mut last = None;
+    while let Some(Ok(piece)) = next(&mut output).await {
+        let text = String::from_utf8_lossy(&piece.into_bytes()).trim().to_owned();
+        last = Some(text).filter(|text| !text.is_empty()).or(last);
+    }
+    // Whatever printed it may be a stranger's: no control character of it reaches a terminal.
+    last.map(|text| text.chars().take(KEPT).map(|c| if c.is_control() { '?' } else { c }).collect())
 }
 
 /// Starts a container again at once, in its base's present namespace.

@@ -56,6 +56,14 @@ pub(super) fn verify(
             if more > 0 {
                 differences.push(format!("and {more} more"));
             }
+            let broken = all.iter().filter(|container| container.pid.is_none()).take(NAMED);
+            for container in
+                broken.filter(|container| waiting.iter().any(|decky| decky.name == container.decky))
+            {
+                if let Some(word) = daemon.wait(containers::last_word(&daemon.docker, &container.id)) {
+                    differences.push(format!("{} says: {word}", container.name));
+                }
+            }
             return Err(EngineError::Differs(differences));
         }
         std::thread::sleep(LOOK);

@@ -8,6 +8,9 @@ const INET: u8 = 1;
 /// Netlink message header and `nfgenmsg`.
 const HEADERS: usize = 16 + 4;
 
+/// The kind of our mark among a rule's user data, which are kind, length and value: none that nft(8) knows.
+const USER_KIND: u8 = 0x80;
+
 /// `NLM_F_REQUEST`.
 pub(super) const REQUEST: u16 = 0x001;
 /// `NLM_F_ACK`.
@@ -209,7 +212,7 @@ impl Rule {
             .text(1, table)
             .text(2, chain)
             .nested(4, self.expressions.clone())
-            .bytes(7, &[self.mark])
+            .bytes(7, &[USER_KIND, 1, self.mark])
     }
 }
 
@@ -247,7 +250,7 @@ pub(super) fn error_number(body: &[u8]) -> Option<i32> {
 /// The mark of a rule and how many packets it has counted.
 pub(super) fn count(body: &[u8]) -> Option<(u8, u64)> {
     let attributes = body.get(4..)?;
-    let mark = *find(attributes, 7)?.first()?;
+    let [USER_KIND, 1, mark] = *find(attributes, 7)? else { return None };
     let packets = each(find(attributes, 4)?).find_map(|(_, expression)| {
         let is_counter = find(expression, 1)?.starts_with(b"counter\0");
         let data = find(expression, 2).filter(|_| is_counter)?;
