@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bollard::Docker;
 use bollard::query_parameters::{
-    BuildImageOptions, CreateImageOptions, ListImagesOptions, RemoveImageOptions,
+    BuildImageOptions, CreateImageOptions, ListContainersOptions, ListImagesOptions, RemoveContainerOptions,
+    RemoveImageOptions,
 };
-use decnet_compose::{BuildContext, Idle, Platform};
+use decnet_compose::{BuildContext, Idle, Platform, layout};
 use decnet_core::Plan;
 
 use super::context::archive;
@@ -161,6 +162,28 @@ async fn build_one(
         }
     }
     Ok(())
+}
+
+/// Removes what a build that was cut off left: the container of its last step. Those of a fleet carry its
+/// label, and those of a build have never run. Returns whether there were any.
+pub(super) async fn remove_left_over_steps(docker: &Docker) -> bool {
+    let filters = HashMap::from([
+        ("label".to_owned(), vec![LABEL.to_owned()]),
+        ("status".to_owned(), vec!["created".to_owned()]),
+    ]);
+    let options = ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
+    let mut any = false;
+    for container in docker.list_containers(Some(options)).await.unwrap_or_default() {
+        let is_fleets =
+            container.labels.as_ref().is_some_and(|labels| labels.contains_key(layout::LABEL_FLEET));
+        if let (Some(id), false) = (container.id, is_fleets) {
+            any = true;
+            let options = RemoveContainerOptions { force: true, ..Default::default() };
+            // A build that still goes on takes it away itself.
+            let _ = docker.remove_container(&id, Some(options)).await;
+        }
+    }
+    any
 }
 
 /// Removes these images of ours, but for those that another fleet's containers use.

@@ -33,13 +33,32 @@ pub(super) fn all(place: &Place, link: &Link) -> Result<Vec<String>, EngineError
         problems.extend(daemon.wait(containers::remove(&daemon.docker, &found, &mut |_| {})));
         let fleet = record.as_ref().map(|record| record.plan.fleet.as_str()).unwrap_or_default();
         problems.extend(daemon.wait(network::remove(&daemon.docker, fleet)));
-        let ours = daemon.wait(images::ours(&daemon.docker));
-        problems.extend(daemon.wait(images::remove(&daemon.docker, &ours)));
+        problems.extend(remove_images(&daemon));
     }
     // Last: what the services said before they went is written.
     link.end()?;
     problems.extend(place.remove());
     Ok(problems)
+}
+
+/// Removes every image of ours that nobody uses. The daemon goes on with a build for a moment after whoever
+/// asked for it was killed, so what is found is looked for again.
+fn remove_images(daemon: &Daemon) -> Vec<String> {
+    /// How often, and how long a step of such a build may take.
+    const ROUNDS: usize = 10;
+    const STEP: std::time::Duration = std::time::Duration::from_millis(200);
+    let mut problems = Vec::new();
+    for _ in 0..ROUNDS {
+        let cut_off = daemon.wait(images::remove_left_over_steps(&daemon.docker));
+        let ours = daemon.wait(images::ours(&daemon.docker));
+        problems = daemon.wait(images::remove(&daemon.docker, &ours));
+        let unnamed = ours.iter().any(|image| image.starts_with("sha256:"));
+        if !cut_off && !unnamed {
+            break;
+        }
+        std::thread::sleep(STEP);
+    }
+    problems
 }
 
 /// The fleet's containers: by its name, and by the compose file they were made from.
