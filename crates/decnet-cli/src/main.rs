@@ -64,6 +64,7 @@ fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Outcome, Failure> {
         Command::Lab(lab) => commands::lab::run(lab, arguments.global.named_state_dir().as_deref(), terminal),
         Command::Status => commands::status::run(&state),
         Command::Teardown(teardown) => commands::teardown::run(teardown, &state),
+        Command::Doctor(doctor) => Ok(commands::doctor::run(doctor, &state)),
         Command::Services => Ok(commands::catalogue::services()),
         Command::Archetypes => Ok(commands::catalogue::archetypes()),
         Command::Distros => Ok(commands::catalogue::distros()),

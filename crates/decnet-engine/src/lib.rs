@@ -21,6 +21,7 @@
 //! ```
 
 pub mod docker;
+pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod internal;

@@ -5,6 +5,7 @@
 //! ([`namespace`], [`links`], [`lab`]), and carries packets between a NIC and the fleet ([`wire`]).
 
 pub mod arp;
+pub mod drivers;
 pub mod egress;
 pub mod error;
 pub mod facts;

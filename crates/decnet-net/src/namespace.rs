@@ -110,6 +110,12 @@ pub fn number_of(pid: u32) -> Option<u64> {
     std::fs::metadata(format!("/proc/{pid}/ns/net")).ok().map(|metadata| metadata.ino())
 }
 
+/// The same of the calling thread.
+pub fn number_of_this_thread() -> Option<u64> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/thread-self/ns/net").ok().map(|metadata| metadata.ino())
+}
+
 /// Runs `work` on a new thread and waits for it.
 fn on_thread<T: Send>(work: impl FnOnce() -> Result<T, NetError> + Send) -> Result<T, NetError> {
     thread::scope(|scope| scope.spawn(work).join().map_err(|_| NetError::Thread)?)

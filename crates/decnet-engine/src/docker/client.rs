@@ -229,6 +229,7 @@ impl Engine for DockerEngine {
         let total = plan.deckies.len();
         progress(Progress { phase: Phase::Ground, done: 0, total });
         let daemon = Daemon::connect()?;
+        daemon.shares_our_network()?;
         let place = self.place();
         let link = Link::of(&self.state);
         super::compose::end_left_over(&place);

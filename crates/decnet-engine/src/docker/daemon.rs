@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 
 use bollard::{API_DEFAULT_VERSION, Docker};
+use decnet_net::namespace;
 use futures_core::Stream;
 
 use crate::error::EngineError;
@@ -24,9 +25,9 @@ pub(super) struct Daemon {
     runtime: tokio::runtime::Runtime,
 }
 
-/// Whether a Docker daemon answers here.
+/// Whether a Docker daemon answers here, and joins its containers to this thread's network.
 pub fn answers() -> bool {
-    Daemon::connect().is_ok()
+    Daemon::connect().is_ok_and(|daemon| daemon.shares_our_network().is_ok())
 }
 
 /// The daemon's socket, by the environment.
@@ -67,6 +68,29 @@ impl Daemon {
             .map_err(|error| EngineError::system("start a runtime", error))?;
         let docker = runtime.block_on(open(&socket))?;
         Ok(Daemon { docker, socket, runtime })
+    }
+
+    /// Refuses a daemon whose containers would join another network than the one that this thread sees, or
+    /// whose processes cannot be seen from here.
+    pub(super) fn shares_our_network(&self) -> Result<(), EngineError> {
+        let refused = |why: &str| EngineError::NoDocker {
+            socket: self.socket.display().to_string(),
+            why: why.to_owned(),
+        };
+        let peer = std::os::unix::net::UnixStream::connect(&self.socket)
+            .and_then(|stream| Ok(rustix::net::sockopt::socket_peercred(&stream)?))
+            .map_err(|error| refused(&error.to_string()))?;
+        let theirs = u32::try_from(peer.pid.as_raw_nonzero().get()).ok().and_then(namespace::number_of);
+        let ours = namespace::number_of_this_thread();
+        match theirs {
+            None => {
+                Err(refused("its processes cannot be seen from here: run this beside it, not in a container"))
+            }
+            theirs if theirs != ours => Err(refused(
+                "it is in another network namespace, and its containers would join that one's LAN",
+            )),
+            Some(_) => Ok(()),
+        }
     }
 
     /// Waits for an answer.

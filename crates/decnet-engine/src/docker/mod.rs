@@ -18,6 +18,7 @@ mod containers;
 mod context;
 mod control;
 mod daemon;
+mod examine;
 mod files;
 mod images;
 mod inside;
@@ -34,6 +35,7 @@ use std::path::Path;
 
 pub use client::DockerEngine;
 pub use daemon::answers;
+pub(crate) use examine::examine;
 
 /// The watcher's name.
 const WATCHER: &str = "watcher";
