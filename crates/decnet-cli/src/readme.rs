@@ -35,6 +35,7 @@ fn tables_in_the_readme_are_true() {
         ("options", options()),
         ("deploy", flags("deploy")),
         ("teardown", flags("teardown")),
+        ("doctor", flags("doctor")),
         ("events", flags("events")),
         ("exit-codes", exit_codes()),
         ("services", services()),
