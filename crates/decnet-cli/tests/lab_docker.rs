@@ -15,10 +15,10 @@ use decnet_engine::{Converged, Health};
 use decnet_logging::event::{Body, Outcome};
 use docker_support::{DockerLab, docker, pid_of};
 
-const MIXED: &str = "[web]\nip = 198.51.100.20\nservices = http\nnmap_os = linux\n\
-    [data]\nip = 198.51.100.21\nservices = redis, snmp\nnmap_os = linux\nhostname = SRV-DATA-01\n\
+const MIXED: &str = "[web]\nip = 198.51.100.20\nservices = http\nnmap_os = linux\ndistro = debian\n\
+    [data]\nip = 198.51.100.21\nservices = redis, snmp\nnmap_os = linux\ndistro = ubuntu22\nhostname = SRV-DATA-01\n\
     [data.snmp]\nsnmp_community = northwind\n\
-    [win]\nip = 198.51.100.22\nservices = http, echo\nnmap_os = windows\n\
+    [win]\nip = 198.51.100.22\nservices = http, echo\nnmap_os = windows\ndistro = ubuntu20\n\
     [custom-echo]\nbinary = decnet-test/busybox:1\nexec = /bin/sh -c \"echo ready; exec /bin/nc -ll -p 9999 -e /bin/cat\"\nports = 9999\n";
 
 fn shows(lab: &DockerLab, decky: &Decky) {
@@ -122,6 +122,12 @@ fn a_fleet_of_containers() {
     assert_eq!(fourth.changes.stopped, ["extra"]);
     assert!(!lab.answers("198.51.100.23".parse().unwrap()));
 
+    // A base that is made anew takes along what did not change itself.
+    let moved = lab.deploy_config(&MIXED.replace("distro = ubuntu20", "distro = kali"));
+    assert_eq!(moved.changes.restarted, ["win"]);
+    let said = lab.attack("sh", &["-c", "echo still here | timeout 3 nc -q 1 198.51.100.22 9999"]);
+    assert!(said.out.contains("still here"), "{said:?}");
+
     // One goes, the others stay.
     let said = lab.decnet(&["teardown", "--id", "web"]);
     assert!(said.status.success(), "{said:?}");
@@ -141,19 +147,33 @@ fn a_decky_that_is_taken_over_cannot_get_out() {
     let Some(lab) = DockerLab::build() else { return };
     lab.deploy_config(MIXED);
     let listener = lab.listen(4444);
-    let reaches = |command: &str| {
-        // A shell planted in the namespace of the decky, as the services' user, with what a container has.
-        let said = lab.inside("win", "echo", command);
-        said.status.success()
-    };
-    assert!(reaches("true"), "a command can be run at all");
-    assert!(!reaches("/bin/nc -w 2 198.51.100.2 4444 </dev/null"), "TCP to the attacker");
-    assert!(!reaches("/bin/nc -w 2 198.51.100.20 80 </dev/null"), "TCP to a neighbour");
-    assert!(!reaches("/bin/ping -c 1 -W 1 198.51.100.2"), "ping");
-    assert!(!reaches("/bin/nslookup web 127.0.0.11"), "Docker's resolver");
-    assert!(!reaches("/bin/nslookup web 198.51.100.2"), "a resolver on the LAN");
-    assert!(!reaches("/bin/arping -c 1 -w 1 -I eth0 198.51.100.2"), "raw packets");
-    assert!(reaches("echo x | /bin/nc -w 2 127.0.0.1 9999"), "its own services answer it");
+    // A shell planted in the namespace, with what a container has: in one of the user's own, where it is root
+    // with some rights, and in one of ours, where it is nobody.
+    for (decky, service) in [("win", "echo"), ("web", "http")] {
+        let reaches = |command: &str| lab.inside(decky, service, command).status.success();
+        let port = if decky == "win" { 9999 } else { 80 };
+        assert!(reaches("true"), "a command can be run at all");
+        assert!(!reaches("/bin/nc -w 2 198.51.100.2 4444 </dev/null"), "{decky}: TCP to the attacker");
+        assert!(!reaches("/bin/nc -w 2 198.51.100.21 6379 </dev/null"), "{decky}: TCP to a neighbour");
+        assert!(!reaches("/bin/ping -c 1 -W 1 198.51.100.2"), "{decky}: ping");
+        assert!(!reaches("/bin/nslookup web 127.0.0.11"), "{decky}: Docker's resolver");
+        assert!(!reaches("/bin/nslookup web 198.51.100.2"), "{decky}: a resolver on the LAN");
+        assert!(!reaches("/bin/arping -c 1 -w 1 -I eth0 198.51.100.2"), "{decky}: raw packets");
+        assert!(
+            reaches(&format!(
+                "echo x | /bin/nc -w 2 127.0.0.1 {port} || /bin/nc -w 2 198.51.100.20 {port} </dev/null"
+            )),
+            "{decky}: itself"
+        );
+    }
+    let nobody = lab.inside(
+        "web",
+        "http",
+        "cat /proc/self/status; touch /x /run/host/log/x; rm -f /run/host/log/log.sock; ls /run/host/log",
+    );
+    assert!(nobody.out.contains("CapBnd:\t0000000000000000"), "{nobody:?}");
+    assert!(nobody.out.contains("NoNewPrivs:\t1") && nobody.out.contains("Uid:\t65534"), "{nobody:?}");
+    assert!(nobody.out.trim_end().ends_with("log.sock"), "the log's socket stays: {nobody:?}");
     assert_eq!(listener.connections(), 0);
     let events = lab.events_when("the attempts", |events| {
         let told =
@@ -161,11 +181,17 @@ fn a_decky_that_is_taken_over_cannot_get_out() {
                 events.iter().any(|event| event.speaker.decky == "win"
                 && matches!(&event.report.body, Body::EgressBlocked { protocol: p, .. } if p == protocol))
             };
-        told("tcp") && told("resolver") && told("udp")
+        told("tcp")
+            && told("resolver")
+            && told("udp")
+            && events.iter().any(|event| {
+                event.speaker.decky == "web" && matches!(event.report.body, Body::EgressBlocked { .. })
+            })
     });
-    assert!(events.iter().all(
-        |event| event.speaker.decky == "win" || !matches!(event.report.body, Body::EgressBlocked { .. })
-    ));
+    let innocent = |event: &decnet_logging::Event| {
+        event.speaker.decky != "data" || !matches!(event.report.body, Body::EgressBlocked { .. })
+    };
+    assert!(events.iter().all(innocent), "nobody else is blamed");
 
     // What a container of ours can read says nothing.
     let said = lab.inside(

@@ -79,6 +79,16 @@ pub enum EngineError {
     /// What runs is not what was planned.
     #[error("the fleet runs, but not as planned: {}", .0.join("; "))]
     Differs(Vec<String>),
+    /// The kernel lacks a driver.
+    #[error(
+        "this kernel does not have {driver} ({source}); load it (`modprobe {driver}`) or use another kernel; `decnet doctor` tries all"
+    )]
+    NoDriver {
+        /// Its name.
+        driver: &'static str,
+        /// What the kernel said.
+        source: NetError,
+    },
     /// There is no compose.
     #[error(
         "neither `docker compose` nor `docker-compose` is here; install Docker's compose plugin or the package docker-compose"

@@ -26,6 +26,8 @@ const ATTACKER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 const PARENT: &str = "dclab0";
 /// The image of the custom service, made on the spot.
 const IMAGE: &str = "decnet-test/busybox:1";
+/// What stands in for the image of the distribution `debian`.
+const DISTRO: &str = "debian:bookworm-slim";
 /// How long an event may be under way.
 const UNDER_WAY: Duration = Duration::from_secs(15);
 
@@ -126,14 +128,19 @@ impl DockerLab {
         }
         let busybox = which("busybox").unwrap();
         std::fs::copy(&busybox, root.join("bin/busybox")).unwrap();
-        for applet in
-            ["sh", "nc", "cat", "ping", "nslookup", "arping", "sleep", "hostname", "env", "echo", "true"]
-        {
+        for applet in [
+            "sh", "nc", "cat", "ping", "nslookup", "arping", "sleep", "hostname", "env", "echo", "ls",
+            "touch", "rm", "true",
+        ] {
             std::os::unix::fs::symlink("busybox", root.join("bin").join(applet)).unwrap();
         }
         let command = format!("tar -C {} -c . | docker import - {IMAGE}", root.display());
         let said = run("sh", &["-c", &command], 60);
         assert!(said.status.success(), "{said:?}");
+        // One distribution's image is here, the others cannot be had.
+        if !docker(&["inspect", DISTRO]).status.success() {
+            docker(&["tag", IMAGE, DISTRO]);
+        }
     }
 
     pub fn attacker(&self) -> Ipv4Addr {
@@ -354,6 +361,9 @@ impl Drop for DockerLab {
             eprintln!("the watcher's log:\n{}", self.watcher_log());
         }
         let _ = self.decnet(&["teardown", "--all"]);
+        if docker(&["inspect", "-f", "{{.RepoTags}}", DISTRO]).out.contains(IMAGE) {
+            docker(&["rmi", DISTRO]);
+        }
         let _ = docker(&["rmi", "-f", IMAGE]);
         let _ = Command::new("ip").args(["link", "del", PARENT]).output();
     }

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use decnet_compose::{Platform, Rendered, layout};
 use decnet_core::Plan;
+use decnet_core::plan::Attachment;
 use decnet_logging::collector::CollectorConfig;
 use decnet_logging::event::Speaker;
+use decnet_net::drivers::Driver;
 
 use super::compose::Compose;
 use super::containers::{self, Container, Which};
@@ -250,6 +252,14 @@ impl Engine for DockerEngine {
         }
 
         let compose = Compose::find()?;
+        // Docker makes an IPvlan network also where the kernel has none, and fails with every container.
+        let device = match plan.network.attachment {
+            Attachment::Macvlan => Driver::Macvlan,
+            Attachment::Ipvlan => Driver::Ipvlan,
+        };
+        for driver in [device, Driver::Nftables] {
+            driver.try_out().map_err(|source| EngineError::NoDriver { driver: driver.module(), source })?;
+        }
         let mut platform = self.platform.clone();
         for name in sysctls::retain_supported(&mut platform) {
             self.warn(format!("this kernel has no {name} in a network namespace; the deckies go without it"));

@@ -68,7 +68,9 @@ impl Compose {
         command
             .args(["-p", project, "-f"])
             .arg(place.compose_file())
-            .args(["up", "-d", "--no-build", "--remove-orphans"])
+            // A base that is made anew has a new namespace: what lived in the old one is made anew too, also
+            // where nothing about it changed.
+            .args(["up", "-d", "--no-build", "--remove-orphans", "--always-recreate-deps"])
             .env("DOCKER_HOST", format!("unix://{}", daemon.socket.display()))
             // A daemon that starts a hundred containers answers late.
             .env("COMPOSE_HTTP_TIMEOUT", "300")

@@ -94,11 +94,14 @@ impl Mender {
         });
     }
 
-    /// A task is done.
-    pub(super) fn mended(&mut self, fleet: &str, decky: &str) {
-        if self.busy.remove(decky) == Some(true) {
-            self.mend(fleet, decky.to_owned());
-        }
+    /// A task is done. Whether something more happened to its decky meanwhile.
+    pub(super) fn mended(&mut self, decky: &str) -> bool {
+        self.busy.remove(decky) == Some(true)
+    }
+
+    /// Whether no decky is looked after right now.
+    pub(super) fn is_idle(&self) -> bool {
+        self.busy.is_empty()
     }
 }
 

@@ -115,6 +115,8 @@ struct Watcher {
     health: Health,
     /// Deployments under way.
     deployments: usize,
+    /// Those of them that have not begun.
+    waiting: Vec<(Box<Watch>, oneshot::Sender<Answer>)>,
 }
 
 impl Watcher {
@@ -131,6 +133,7 @@ impl Watcher {
             place,
             watch: Watch::default(),
             deployments: 0,
+            waiting: Vec::new(),
         };
         if !watch.fleet.is_empty() {
             watcher.attend_to(watch)?;
@@ -171,23 +174,40 @@ impl Watcher {
                 }
             }
             News::Following => self.mend_all(),
-            News::Mended(decky) => self.mender.mended(&self.watch.fleet, &decky),
+            News::Mended(decky) => {
+                if self.mender.mended(&decky) {
+                    self.mend(decky);
+                }
+                self.let_deploy();
+            }
             News::Asked(Question::Deploying(watch), answer) => {
-                let said = match self.attend_to(*watch) {
-                    Ok(()) => {
-                        self.deployments += 1;
-                        Answer::Done
-                    }
-                    Err(error) => Answer::Refused(Refusal { message: error.to_string() }),
-                };
-                // A client that is gone already: its deployment has ended, and its task says so.
-                let _ = answer.send(said);
+                self.deployments += 1;
+                self.waiting.push((watch, answer));
+                self.let_deploy();
             }
             News::Asked(Question::End, _) => {}
             News::Deployed => {
                 self.deployments = self.deployments.saturating_sub(1);
                 self.mend_all();
             }
+        }
+    }
+
+    /// Lets deployments begin that wait until nothing is being mended: both move containers.
+    fn let_deploy(&mut self) {
+        if !self.mender.is_idle() {
+            return;
+        }
+        for (watch, answer) in std::mem::take(&mut self.waiting) {
+            let said = match self.attend_to(*watch) {
+                Ok(()) => Answer::Done,
+                Err(error) => {
+                    self.deployments = self.deployments.saturating_sub(1);
+                    Answer::Refused(Refusal { message: error.to_string() })
+                }
+            };
+            // A client that is gone already: its deployment has ended, and its task says so.
+            let _ = answer.send(said);
         }
     }
 
