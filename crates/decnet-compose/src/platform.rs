@@ -52,8 +52,13 @@ impl Platform {
         !service.custom && !self.service_images.contains_key(&service.slug)
     }
 
-    /// The name of the image of the services on a build base: distros that share a base share an image.
+    /// The name of the image of the services on a build base: distros that share a base share an image. The
+    /// one on nothing has a name of its own: which distros have no base differs from deployment to deployment,
+    /// and what is deployed must not get another image by it.
     pub(crate) fn context_slug<'a>(&'a self, distro: &'a str, build_base: &str) -> &'a str {
+        if build_base == "scratch" {
+            return "minimal";
+        }
         let first = self.images.iter().find(|(_, image)| image.build_base == build_base);
         first.map_or(distro, |(slug, _)| slug)
     }
