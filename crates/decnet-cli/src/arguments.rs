@@ -90,6 +90,8 @@ pub(crate) enum Command {
     Status,
     /// Take the fleet away
     Teardown(Teardown),
+    /// Whether this machine can carry a fleet, and what to do where it cannot
+    Doctor(Doctor),
     /// The services a decky can offer
     Services,
     /// The roles a decky can have
@@ -112,6 +114,14 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIRECTORY")]
         directory: Option<PathBuf>,
     },
+}
+
+/// What `doctor` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// The interface that a fleet would join [default: that with the default route]
+    #[arg(long, short, value_name = "INTERFACE")]
+    pub(crate) interface: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

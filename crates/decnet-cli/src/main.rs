@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     // The engine's own processes are this binary as well; they are no commands and have no help.
     let mut words = std::env::args_os().skip(1).peekable();
     if words.next_if(|word| word == "internal").is_some() {
-        return ExitCode::from(decnet_engine::native::internal::run(words));
+        return ExitCode::from(decnet_engine::internal::run(words));
     }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -70,6 +70,7 @@ fn run(arguments: &Arguments, terminal: &Terminal) -> Result<Outcome, Failure> {
         Command::Lab(lab) => commands::lab::run(lab, arguments.global.named_state_dir().as_deref(), terminal),
         Command::Status => commands::status::run(&state),
         Command::Teardown(teardown) => commands::teardown::run(teardown, &state),
+        Command::Doctor(doctor) => Ok(commands::doctor::run(doctor, &state)),
         Command::Services => Ok(commands::catalogue::services()),
         Command::Archetypes => Ok(commands::catalogue::archetypes()),
         Command::Distros => Ok(commands::catalogue::distros()),

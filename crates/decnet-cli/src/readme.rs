@@ -39,6 +39,7 @@ fn tables_in_the_readme_are_true() {
         ("options", options()),
         ("deploy", flags("deploy")),
         ("teardown", flags("teardown")),
+        ("doctor", flags("doctor")),
         ("events", flags("events")),
         ("ecs-fields", ecs_fields()),
         ("ecs-kinds", ecs_kinds()),

@@ -155,6 +155,9 @@ fn processes_start_in_one_file_and_printing_is_the_command_lines() {
                 assert!(!code.contains(print), "{shown} prints");
             }
         }
+        if !path.starts_with(crates.join("decnet-engine/src/docker")) {
+            assert!(!code.contains("bollard"), "{shown} talks to Docker, which is the Docker engine's");
+        }
         if !path.starts_with(crates.join("decnet-net")) {
             for raw in ["rtnetlink", "AF_PACKET", "SockType::Raw", "setns("] {
                 assert!(!code.contains(raw), "{shown} uses {raw}, which is decnet-net's");

@@ -15,11 +15,12 @@ use decnet_core::state::{Engine, State, StateDir};
 use serde_json::{Value, json};
 use support::{Done, Place, finish, root};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "deploy",
     "lab",
     "status",
     "teardown",
+    "doctor",
     "services",
     "archetypes",
     "distros",

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use decnet_core::identity::OsFamily;
 use decnet_core::plan::ServicePlan;
+use serde::{Deserialize, Serialize};
 
 use crate::layout;
 
@@ -12,7 +13,8 @@ use crate::layout;
 pub type Sysctls = BTreeMap<String, String>;
 
 /// How a base container idles.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Idle {
     /// `sleep infinity` of the image.
     #[default]
@@ -22,7 +24,7 @@ pub enum Idle {
 }
 
 /// The images of a distro.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// What the base container runs: `debian:bookworm-slim`.
     pub image: String,
@@ -33,7 +35,7 @@ pub struct Image {
 }
 
 /// What containers are made of: catalogue rows, and what the machine that runs them has.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Platform {
     /// The images, by distro slug.
     pub images: BTreeMap<String, Image>,
@@ -50,8 +52,13 @@ impl Platform {
         !service.custom && !self.service_images.contains_key(&service.slug)
     }
 
-    /// The name of the image of the services on a build base: distros that share a base share an image.
+    /// The name of the image of the services on a build base: distros that share a base share an image. The
+    /// one on nothing has a name of its own: which distros have no base differs from deployment to deployment,
+    /// and what is deployed must not get another image by it.
     pub(crate) fn context_slug<'a>(&'a self, distro: &'a str, build_base: &str) -> &'a str {
+        if build_base == "scratch" {
+            return "minimal";
+        }
         let first = self.images.iter().find(|(_, image)| image.build_base == build_base);
         first.map_or(distro, |(slug, _)| slug)
     }

@@ -22,6 +22,12 @@ pub enum Phase {
     Start,
     /// The deckies appear on the LAN.
     Join,
+    /// Images are fetched.
+    Pull,
+    /// Images are made.
+    Build,
+    /// What runs is compared with the plan.
+    Verify,
 }
 
 impl Phase {
@@ -33,6 +39,9 @@ impl Phase {
             Phase::Listen => "opening ports",
             Phase::Start => "starting deckies",
             Phase::Join => "joining the LAN",
+            Phase::Pull => "pulling images",
+            Phase::Build => "building images",
+            Phase::Verify => "checking deckies",
         }
     }
 }
@@ -42,9 +51,9 @@ impl Phase {
 pub struct Progress {
     /// The step.
     pub phase: Phase,
-    /// Deckies done.
+    /// Deckies (images, containers) done.
     pub done: usize,
-    /// Deckies in all.
+    /// Deckies (images, containers) in all.
     pub total: usize,
 }
 

@@ -46,6 +46,68 @@ pub enum EngineError {
     /// Files that a decky is to show.
     #[error(transparent)]
     Files(#[from] crate::files::FilesError),
+    /// No Docker daemon.
+    #[error(
+        "no Docker daemon answers at {socket}: {why}; start it, name another socket in DOCKER_HOST, or deploy with --engine native"
+    )]
+    NoDocker {
+        /// The socket.
+        socket: String,
+        /// What was tried and failed.
+        why: String,
+    },
+    /// The daemon said no.
+    #[error("{action}: {why}")]
+    Docker {
+        /// What was tried.
+        action: String,
+        /// What the daemon said.
+        why: String,
+    },
+    /// The Docker engine enters the network namespaces of its containers.
+    #[error(
+        "the Docker engine looks into the deckies' network namespaces, which needs root; run it with sudo"
+    )]
+    NotRoot,
+    /// The network of that name is not the fleet's, or not as it has to be.
+    #[error("the Docker network `{name}` is there already, but {difference}; {remedy}")]
+    ForeignNetwork {
+        /// Its name.
+        name: String,
+        /// How it differs.
+        difference: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// What runs is not what was planned.
+    #[error("the fleet runs, but not as planned: {}", .0.join("; "))]
+    Differs(Vec<String>),
+    /// The kernel lacks a driver.
+    #[error(
+        "this kernel does not have {driver} ({source}); load it (`modprobe {driver}`) or use another kernel; `decnet doctor` tries all"
+    )]
+    NoDriver {
+        /// Its name.
+        driver: &'static str,
+        /// What the kernel said.
+        source: NetError,
+    },
+    /// There is no compose.
+    #[error(
+        "neither `docker compose` nor `docker-compose` is here; install Docker's compose plugin or the package docker-compose"
+    )]
+    NoCompose,
+    /// Compose failed.
+    #[error("{command} failed: {said}")]
+    Compose {
+        /// The command.
+        command: String,
+        /// The end of what it said.
+        said: String,
+    },
+    /// A plan that cannot be rendered.
+    #[error(transparent)]
+    Render(#[from] decnet_compose::Error),
     /// The fleet's keeper said no.
     #[error("{0}")]
     Keeper(Refusal),

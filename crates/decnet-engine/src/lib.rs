@@ -11,7 +11,7 @@
 //! use decnet_engine::{Engine, EngineError};
 //!
 //! /// Deploys a plan. The program's `main` must hand `internal` arguments to
-//! /// [`native::internal::run`], as the engine starts its processes from the program's own file.
+//! /// [`decnet_engine::internal::run`], as the engine starts its processes from the program's own file.
 //! fn deploy(plan: &Plan) -> Result<(), EngineError> {
 //!     let engine = NativeEngine::new("/var/lib/decnet".as_ref());
 //!     let changes = engine.converge(plan, &mut |step| drop(step))?;
@@ -20,10 +20,14 @@
 //! }
 //! ```
 
+pub mod docker;
+pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod files;
+pub mod internal;
 pub mod lab;
+mod listen;
 pub mod native;
 pub mod preflight;
 mod process;

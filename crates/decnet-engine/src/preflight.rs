@@ -50,6 +50,20 @@ pub fn native(plan: &Plan) -> Result<(), EngineError> {
     servers(plan)
 }
 
+/// Refuses what the Docker engine cannot do here.
+///
+/// # Errors
+/// [`EngineError::NotRoot`], [`EngineError::NoInterface`], [`EngineError::NoServer`].
+pub fn docker(plan: &Plan) -> Result<(), EngineError> {
+    if !is_root() {
+        return Err(EngineError::NotRoot);
+    }
+    if plan.network.interface.is_none() {
+        return Err(EngineError::NoInterface);
+    }
+    servers(plan)
+}
+
 /// Whether this process may do everything.
 pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()

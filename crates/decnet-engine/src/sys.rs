@@ -1,8 +1,11 @@
-//! The system calls that no safe crate wraps. All unsafe code of this crate stands here.
-#![allow(unsafe_code, reason = "fork and one socket option; each block says why it is sound")]
+//! The calls that no safe crate wraps. All unsafe code of this crate stands here.
+#![allow(
+    unsafe_code,
+    reason = "fork, a socket option, descriptors in tokio; each block says why it is sound"
+)]
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::unistd::{ForkResult, fork};
 
@@ -61,4 +64,14 @@ pub(crate) fn peek_offset(socket: BorrowedFd<'_>) -> io::Result<i32> {
         )
     };
     if result == 0 { Ok(offset) } else { Err(io::Error::last_os_error()) }
+}
+
+/// A descriptor whose readiness tokio waits for. To be called in a runtime.
+///
+/// # Errors
+/// It cannot be waited for.
+pub(crate) fn readiness(descriptor: OwnedFd) -> std::io::Result<tokio::io::unix::AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` names one open descriptor for as long as it lives, and the `AsyncFd` owns it: nobody
+    // else can close it or put another in its place.
+    unsafe { tokio::io::unix::AsyncFd::register(descriptor) }.map_err(std::io::Error::from)
 }

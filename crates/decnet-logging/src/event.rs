@@ -384,6 +384,10 @@ pub enum Body {
     /// A terminal or desktop transcript was closed.
     #[serde(rename = "session.recorded")]
     SessionRecorded { artifact: String, format: String, duration_ms: u64 },
+    /// A line that a service of the user's own printed. Nothing about it is known but where it was read:
+    /// an intruder may have had it printed. `stream`: `stdout`, `stderr`.
+    #[serde(rename = "service.printed")]
+    Printed { stream: String, line: String },
     /// One of our own bounds was hit.
     #[serde(rename = "limit.reached")]
     LimitReached { limit: String, count: u64 },
@@ -474,6 +478,7 @@ impl Body {
             Body::HoneypotTest { .. } => "honeypot.test",
             Body::PoisonerSeen { .. } => "poisoner.seen",
             Body::SessionRecorded { .. } => "session.recorded",
+            Body::Printed { .. } => "service.printed",
             Body::LimitReached { .. } => "limit.reached",
             Body::EgressBlocked { .. } => "egress.blocked",
             Body::EventsDropped { .. } => "events.dropped",
@@ -500,6 +505,7 @@ impl Body {
             | Body::Query { .. }
             | Body::FileDownload { .. }
             | Body::SessionRecorded { .. }
+            | Body::Printed { .. }
             | Body::LimitReached { .. } => Severity::Notice,
             Body::AuthAttempt { outcome: Outcome::Accepted, .. } => Severity::Error,
             Body::AuthAttempt { .. } | Body::Message { .. } | Body::EventsDropped { .. } => Severity::Warning,

@@ -59,6 +59,7 @@ pub mod heartbeat;
 pub mod journal;
 pub mod json;
 pub mod reader;
+pub mod reconnect;
 #[cfg(test)]
 mod samples;
 pub mod schema;
@@ -79,6 +80,7 @@ pub use control::ControlSender;
 pub use event::{Body, Event, Report, Session, Severity, Speaker};
 pub use journal::JournalConfig;
 pub use reader::{Filter, Reader};
+pub use reconnect::ReconnectingSink;
 pub use sink::{EventSink, MemorySink};
 pub use socket::SocketSink;
 pub use source::PeekOffset;

@@ -24,7 +24,7 @@ pub const DATAGRAM_LIMIT: usize = 128 * 1024;
 
 /// What the service's end asks the kernel to hold while the collector is busy; capped by
 /// `net.core.wmem_max`.
-const SEND_BUFFER: usize = 512 * 1024;
+pub(crate) const SEND_BUFFER: usize = 512 * 1024;
 
 /// The mark of a report that was cut to fit.
 const TRUNCATED_TAG: &str = "truncated";
@@ -131,7 +131,7 @@ impl Drop for SocketSink {
 
 /// The datagram of a report, cut to [`DATAGRAM_LIMIT`] where needed: raw bytes first, then the longest
 /// values, with the tag `truncated`. None for a report that cannot be written at all.
-fn encode(report: &Report) -> Option<Vec<u8>> {
+pub(crate) fn encode(report: &Report) -> Option<Vec<u8>> {
     let written = |report: &Report, cut: &[String]| {
         let mut datagram = Vec::with_capacity(512);
         if cut.iter().any(|name| name != "raw") {

@@ -111,6 +111,7 @@ pub const fn headline(body: &Body) -> &'static str {
         Body::HoneypotTest { .. } => "tested for a decoy",
         Body::PoisonerSeen { .. } => "name poisoning",
         Body::SessionRecorded { .. } => "session recorded",
+        Body::Printed { .. } => "printed",
         Body::LimitReached { .. } => "limit reached",
         Body::EgressBlocked { .. } => "outgoing connection blocked",
         Body::EventsDropped { .. } => "events lost",
@@ -223,6 +224,7 @@ fn words(body: &Body) -> (String, String) {
         Body::SessionRecorded { artifact, format, duration_ms } => {
             (lasting(*duration_ms), format!("{}, kept as {}", show(format), show(artifact)))
         }
+        Body::Printed { stream, line } => (show(line), show(stream)),
         Body::LimitReached { limit, count } => (show(limit), count.to_string()),
         Body::EgressBlocked { protocol, count } => (show(protocol), format!("{count} packets")),
         Body::EventsDropped { count, delivery } => (

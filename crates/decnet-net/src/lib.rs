@@ -6,6 +6,7 @@
 //! container ([`sidecar`]).
 
 pub mod arp;
+pub mod drivers;
 pub mod egress;
 pub mod error;
 pub mod facts;
@@ -14,6 +15,7 @@ pub mod links;
 pub mod listening;
 pub mod namespace;
 pub mod neighbours;
+pub mod nftables;
 pub mod observer;
 pub mod packet;
 pub mod probe;

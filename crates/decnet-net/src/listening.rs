@@ -7,6 +7,13 @@ use decnet_core::service::Transport;
 
 use crate::error::NetError;
 
+/// `::ffff:0:0/96` as the kernel prints it.
+#[cfg(target_endian = "little")]
+const MAPPED: &str = "0000000000000000FFFF0000";
+/// `::ffff:0:0/96` as the kernel prints it.
+#[cfg(target_endian = "big")]
+const MAPPED: &str = "00000000000000000000FFFF";
+
 /// Addresses and ports that answer.
 pub type Listening = BTreeSet<(Ipv4Addr, Transport, u16)>;
 
@@ -16,10 +23,19 @@ pub type Listening = BTreeSet<(Ipv4Addr, Transport, u16)>;
 /// `/proc` is not there.
 pub fn read() -> Result<Listening, NetError> {
     let mut listening = Listening::new();
-    for (file, transport, state) in [("tcp", Transport::Tcp, "0A"), ("udp", Transport::Udp, "07")] {
+    for (file, transport, state) in [
+        ("tcp", Transport::Tcp, "0A"),
+        ("tcp6", Transport::Tcp, "0A"),
+        ("udp", Transport::Udp, "07"),
+        ("udp6", Transport::Udp, "07"),
+    ] {
         let path = format!("/proc/thread-self/net/{file}");
-        let table = std::fs::read_to_string(&path)
-            .map_err(|error| NetError::system(format!("read {path}"), error))?;
+        let table = match std::fs::read_to_string(&path) {
+            Ok(table) => table,
+            // A kernel without IPv6.
+            Err(error) if file.ends_with('6') && error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(NetError::system(format!("read {path}"), error)),
+        };
         listening.extend(parse(&table, transport, state));
     }
     Ok(listening)
@@ -38,7 +54,14 @@ fn parse<'a>(
             return None;
         }
         let (address, port) = local.split_once(':')?;
-        // The address is printed as the number that its bytes make on this machine.
+        // The address is printed as the numbers that its bytes make on this machine, four at a time. Of IPv6
+        // those count that also answer IPv4: the unspecified address, and an IPv4 address in IPv6's form.
+        let address = match address.len() {
+            8 => address,
+            32 if address.bytes().all(|digit| digit == b'0') => &address[..8],
+            32 => address.strip_prefix(MAPPED)?,
+            _ => return None,
+        };
         let address = u32::from_str_radix(address, 16).ok()?.to_ne_bytes();
         Some((Ipv4Addr::from(address), transport, u16::from_str_radix(port, 16).ok()?))
     })
@@ -56,5 +79,21 @@ mod tests {
             1: 146433C6:0050 076433C6:9C40 01 00000000:00000000\n";
         let listening: Vec<_> = parse(table, Transport::Tcp, "0A").collect();
         assert_eq!(listening, [(Ipv4Addr::new(198, 51, 100, 20), Transport::Tcp, 80)]);
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn sockets_of_ipv6_that_answer_ipv4_too() {
+        let table = "  sl  local_address rem_address st\n   \
+            0: 00000000000000000000000000000000:270F 00000000000000000000000000000000:0000 0A\n   \
+            1: 0000000000000000FFFF0000146433C6:0050 00000000000000000000000000000000:0000 0A\n   \
+            2: 00000000000000000000000001000000:0051 00000000000000000000000000000000:0000 0A\n";
+        let listening: Vec<_> = parse(table, Transport::Tcp, "0A").collect();
+        let decky = Ipv4Addr::new(198, 51, 100, 20);
+        assert_eq!(
+            listening,
+            [(Ipv4Addr::UNSPECIFIED, Transport::Tcp, 9999), (decky, Transport::Tcp, 80)],
+            "the loopback of IPv6 is nobody's"
+        );
     }
 }

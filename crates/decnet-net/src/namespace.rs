@@ -85,6 +85,37 @@ impl AsFd for Namespace {
     }
 }
 
+/// The host name that the processes in a process's UTS namespace see.
+///
+/// # Errors
+/// The process is gone, or rights are missing.
+pub fn hostname_of(pid: u32) -> Result<String, NetError> {
+    let path = format!("/proc/{pid}/ns/uts");
+    let file = File::open(&path).map_err(|error| NetError::system(format!("open {path}"), error))?;
+    on_thread(|| {
+        // Apart from the process's other threads, which must not see another name.
+        unshare(CloneFlags::CLONE_FS)
+            .and_then(|()| setns(&file, CloneFlags::CLONE_NEWUTS))
+            .map_err(|error| NetError::system("enter a UTS namespace", error))?;
+        let name =
+            nix::unistd::gethostname().map_err(|error| NetError::system("read the host name", error))?;
+        Ok(name.to_string_lossy().into_owned())
+    })
+}
+
+/// Which network namespace a process is in: equal numbers are one namespace. `None` where the process is
+/// gone.
+pub fn number_of(pid: u32) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(format!("/proc/{pid}/ns/net")).ok().map(|metadata| metadata.ino())
+}
+
+/// The same of the calling thread.
+pub fn number_of_this_thread() -> Option<u64> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/thread-self/ns/net").ok().map(|metadata| metadata.ino())
+}
+
 /// Runs `work` on a new thread and waits for it.
 fn on_thread<T: Send>(work: impl FnOnce() -> Result<T, NetError> + Send) -> Result<T, NetError> {
     thread::scope(|scope| scope.spawn(work).join().map_err(|_| NetError::Thread)?)

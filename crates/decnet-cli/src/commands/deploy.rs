@@ -9,6 +9,7 @@ use decnet_core::plan::{EngineChoice, LogTransport};
 use decnet_core::resolve::log_targets;
 use decnet_core::state::{self, State, StateDir};
 use decnet_core::{Catalogue, Diagnostic, HostFacts, Origin, Plan, Request, ResolveOptions, resolve};
+use decnet_engine::docker::{self, DockerEngine};
 use decnet_engine::native::NativeEngine;
 use decnet_engine::{Converged, Engine, preflight};
 use decnet_logging::sinks::trust;
@@ -18,6 +19,7 @@ use decnet_net::probe::{ArpProber, Prober};
 use serde::Serialize;
 
 use super::plan_view::{plan_line, plan_table};
+use super::{catalogue_of_all, compose};
 use crate::arguments::{Deploy, Mode};
 use crate::config;
 use crate::failure::Failure;
@@ -41,7 +43,7 @@ pub(crate) fn run(arguments: &Deploy, state: &Path, terminal: &Terminal) -> Resu
 /// A finished deployment.
 #[derive(Serialize)]
 pub(crate) struct Deployed {
-    engine: &'static str,
+    engine: state::Engine,
     pub(crate) plan: Plan,
     changes: Converged,
     diagnostics: Vec<Diagnostic>,
@@ -63,9 +65,11 @@ pub(crate) fn deploy(arguments: &Deploy, path: &Path, terminal: &Terminal) -> Re
     let seed = previous.as_ref().map_or_else(fresh_seed, |state| Ok(state.plan.seed))?;
     let mut host = host_facts(&request)?;
     let options = ResolveOptions { seed, previous: previous.as_ref().map(|state| &state.plan) };
-    let engine = NativeEngine::new(path);
+    let native = NativeEngine::new(path);
+    let docker =
+        DockerEngine::new(path, compose::platform(&catalogue_of_all())).rebuilding(arguments.no_cache);
     // Ours that are up answer for themselves; they are no conflict.
-    let ours: Vec<Ipv4Addr> = match (&previous, engine.is_running()) {
+    let ours: Vec<Ipv4Addr> = match (&previous, native.is_running() || docker.is_deployed()) {
         (Some(state), true) => state.plan.deckies.iter().map(|decky| decky.address).collect(),
         _ => Vec::new(),
     };
@@ -75,16 +79,32 @@ pub(crate) fn deploy(arguments: &Deploy, path: &Path, terminal: &Terminal) -> Re
     config::join(&mut found, more);
     let Some(plan) = plan.filter(|_| !has_errors(&found)) else { return Err(Failure::Request(found)) };
     terminal.diagnose(&found);
-    choose_engine(plan.engine, terminal)?;
-    preflight::native(&plan)?;
-    let warnings = probe_log_targets(&plan, terminal);
+    let chosen = choose_engine(plan.engine, previous.as_ref(), terminal)?;
+    let engine: &dyn Engine = match chosen {
+        state::Engine::Native => {
+            preflight::native(&plan)?;
+            &native
+        }
+        state::Engine::Docker => {
+            preflight::docker(&plan)?;
+            &docker
+        }
+    };
+    let mut warnings = probe_log_targets(&plan, terminal);
 
     // Before anything is made, so that a crash leaves a state by which teardown finds it.
-    let mut state = State::new(plan.clone(), state::Engine::Native);
+    let mut state = State::new(plan.clone(), chosen);
+    if chosen == state::Engine::Docker {
+        state.compose_file = Some(docker.compose_file());
+    }
     directory.save(&state)?;
     let mut bar = terminal.bar();
     let converged = engine.converge(&plan, &mut |step| bar.step(step));
     bar.clear();
+    for warning in docker.take_warnings() {
+        terminal.warn(&warning);
+        warnings.push(warning);
+    }
     let changes = match converged {
         Ok(changes) => changes,
         Err(error) => {
@@ -98,7 +118,7 @@ pub(crate) fn deploy(arguments: &Deploy, path: &Path, terminal: &Terminal) -> Re
     };
     state.settled = true;
     directory.save(&state)?;
-    Ok(Deployed { engine: "native", plan, changes, diagnostics: found, warnings })
+    Ok(Deployed { engine: chosen, plan, changes, diagnostics: found, warnings })
 }
 
 /// Resolves, asks the LAN whether the addresses are free, and resolves again without those that are not.
@@ -146,18 +166,30 @@ fn host_facts(request: &Request) -> Result<HostFacts, Failure> {
     })
 }
 
-/// The native engine is the one there is; a wish for another is answered.
-fn choose_engine(wish: EngineChoice, terminal: &Terminal) -> Result<(), Failure> {
-    match wish {
-        EngineChoice::Native => Ok(()),
-        EngineChoice::Auto => {
-            if terminal.verbose() > 0 {
-                terminal.note("engine: native");
+/// What runs the fleet: what was asked for, else what runs it already, else Docker where it answers.
+fn choose_engine(
+    wish: EngineChoice,
+    previous: Option<&State>,
+    terminal: &Terminal,
+) -> Result<state::Engine, Failure> {
+    let deployed = previous.map(|state| state.engine);
+    let chosen = match (wish, deployed) {
+        (EngineChoice::Native, _) => state::Engine::Native,
+        (EngineChoice::Docker, _) => state::Engine::Docker,
+        (EngineChoice::Auto, Some(deployed)) => deployed,
+        (EngineChoice::Auto, None) if preflight::is_root() && docker::answers() => state::Engine::Docker,
+        (EngineChoice::Auto, None) => state::Engine::Native,
+    };
+    match deployed.filter(|deployed| *deployed != chosen) {
+        Some(deployed) => Err(Failure::Failed(format!(
+            "the fleet is run by the {deployed} engine; take it away first (`decnet teardown --all`), or \
+             deploy with --engine {deployed}"
+        ))),
+        None => {
+            if wish == EngineChoice::Auto && terminal.verbose() > 0 {
+                terminal.note(&format!("engine: {chosen}"));
             }
-            Ok(())
-        }
-        EngineChoice::Docker => {
-            Err(Failure::Failed("this version has no Docker engine; deploy with --engine native".to_owned()))
+            Ok(chosen)
         }
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod catalogue;
 pub(crate) mod compose;
 pub(crate) mod deploy;
+pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod generate;
 pub(crate) mod lab;

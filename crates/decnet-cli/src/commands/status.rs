@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use decnet_core::state;
+use decnet_core::{Plan, state};
+use decnet_engine::docker::DockerEngine;
 use decnet_engine::native::NativeEngine;
-use decnet_engine::{Engine, FleetStatus, Health};
+use decnet_engine::{Engine, EngineError, FleetStatus, Health};
 use serde::Serialize;
 
+use super::{catalogue_of_all, compose};
 use crate::failure::{Failure, exit};
 use crate::output::{Outcome, Report, json};
 use crate::table::table;
@@ -25,12 +27,15 @@ pub(crate) fn run(directory: &Path) -> Result<Outcome, Failure> {
     };
     let fleet = match state.engine {
         state::Engine::Native => NativeEngine::new(directory).status(&state.plan)?,
-        state::Engine::Docker => {
-            return Err(Failure::Failed("this version has no Docker engine to ask".to_owned()));
-        }
+        state::Engine::Docker => docker(directory, &state.plan)?,
     };
     let code = if fleet.health == Health::Up { exit::DONE } else { exit::PARTLY };
     Ok(Outcome::done(Status { deployed: true, fleet: Some(fleet) }).with_code(code))
+}
+
+/// What Docker says of a fleet.
+pub(crate) fn docker(directory: &Path, plan: &Plan) -> Result<FleetStatus, EngineError> {
+    DockerEngine::new(directory, compose::platform(&catalogue_of_all())).status(plan)
 }
 
 impl Report for Status {

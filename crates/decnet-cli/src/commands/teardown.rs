@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use decnet_core::state::{self, StateDir};
+use decnet_engine::docker::DockerEngine;
 use decnet_engine::native::NativeEngine;
 use decnet_engine::{Engine, Scope};
 use serde::Serialize;
 
+use super::{catalogue_of_all, compose};
 use crate::arguments::Teardown;
 use crate::failure::{Failure, exit};
 use crate::output::{Outcome, Report, json};
@@ -25,18 +27,20 @@ pub(crate) fn run(arguments: &Teardown, path: &Path) -> Result<Outcome, Failure>
     }
     let directory = StateDir::open(path)?;
     let state = directory.load()?;
-    let engine = NativeEngine::new(path);
+    let native = NativeEngine::new(path);
+    let docker = DockerEngine::new(path, compose::platform(&catalogue_of_all()));
     let Some(mut state) = state else {
-        // Without a state there may still be a keeper: one that a crash left.
-        let problems = engine.teardown(&Scope::All)?;
+        // Without a state there may still be what a crash left of either engine.
+        let mut problems = docker.teardown(&Scope::All)?;
+        problems.extend(native.teardown(&Scope::All)?);
         directory.remove()?;
-        return Ok(Outcome::done(TornDown { removed: Vec::new(), problems }));
+        let code = if problems.is_empty() { exit::DONE } else { exit::PARTLY };
+        return Ok(Outcome::done(TornDown { removed: Vec::new(), problems }).with_code(code));
     };
-    if state.engine == state::Engine::Docker {
-        return Err(Failure::Failed(
-            "this version has no Docker engine to take the fleet away with".to_owned(),
-        ));
-    }
+    let engine: &dyn Engine = match state.engine {
+        state::Engine::Native => &native,
+        state::Engine::Docker => &docker,
+    };
     let known: Vec<String> = state.plan.deckies.iter().map(|decky| decky.name.clone()).collect();
     let (removed, problems) = match &arguments.id {
         None => {

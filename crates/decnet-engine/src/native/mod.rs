@@ -10,7 +10,7 @@ mod channel;
 mod client;
 mod control;
 pub mod internal;
-mod keeper;
+pub(crate) mod keeper;
 mod run_directory;
 mod sandbox;
 mod worker;

@@ -5,6 +5,10 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use decnet_core::Plan;
+use decnet_logging::collector::CollectorConfig;
+use decnet_logging::sinks::DeliveryConfig;
+
 use crate::error::EngineError;
 
 /// The directory of the fleet's events in the state directory: a [`decnet_logging::journal`], kept after a
@@ -13,6 +17,9 @@ pub const JOURNAL: &str = "journal";
 
 /// The artifacts of the fleet, in the state directory, kept after a teardown.
 const ARTIFACTS_DIRECTORY: &str = "artifacts";
+
+/// How often the collector says that it is alive.
+const HEARTBEAT_S: u64 = 60;
 
 /// The directory `run` below the state directory. Everything in it goes with the fleet.
 #[derive(Clone, Debug)]
@@ -49,6 +56,16 @@ impl RunDirectory {
     /// The journal of the fleet's events.
     pub fn events(&self) -> PathBuf {
         self.state.join(JOURNAL)
+    }
+
+    /// What the fleet's collector does, whichever engine starts it.
+    pub fn collector(&self, plan: &Plan) -> CollectorConfig {
+        CollectorConfig {
+            deliveries: DeliveryConfig::of(&plan.logging),
+            artifacts: Some(self.artifacts()),
+            heartbeat_s: Some(HEARTBEAT_S),
+            ..CollectorConfig::new(&plan.fleet, self.events())
+        }
     }
 
     /// What intruders gave to the fleet, kept by hash.

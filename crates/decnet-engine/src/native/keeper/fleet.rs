@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use decnet_core::Plan;
 use decnet_logging::collector::CollectorConfig;
-use decnet_logging::sinks::DeliveryConfig;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -24,8 +23,6 @@ use crate::error::EngineError;
 
 /// How long all the workers of a deployment may take to serve, beyond 50 ms for each.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How often the collector says that it is alive.
-const HEARTBEAT_S: u64 = 60;
 /// User ids of workers begin here: far above what distributions and directory services hand out.
 const FIRST_USER: u32 = 0x7300_0000;
 
@@ -153,12 +150,7 @@ impl Fleet {
     /// Makes what all members stand on.
     fn lay_ground(&mut self, plan: &Plan) -> Result<(), EngineError> {
         let interface = plan.network.interface.as_deref().ok_or(EngineError::NoInterface)?;
-        let config = CollectorConfig {
-            deliveries: DeliveryConfig::of(&plan.logging),
-            artifacts: Some(self.run.artifacts()),
-            heartbeat_s: Some(HEARTBEAT_S),
-            ..CollectorConfig::new(&plan.fleet, self.run.events())
-        };
+        let config = self.run.collector(plan);
         let Some(parts) = &mut self.parts else {
             let logs = Logs::start(config)?;
             let observations = Observations::new(logs.clone());

@@ -1,6 +1,5 @@
 //! One decky as the keeper holds it.
 
-use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -9,15 +8,11 @@ use decnet_core::service::{Port, Transport};
 use decnet_fingerprint::{Facts, Machine, Persona, Stack};
 use decnet_logging::event::Speaker;
 use decnet_net::{NetError, wire};
-use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, setsockopt, socket, sockopt,
-};
 
 use super::handed::Handed;
 use crate::error::EngineError;
+use crate::listen;
 
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 1024;
 /// A worker that lived this long is started again at once.
 const STEADY: Duration = Duration::from_secs(30);
 /// The longest wait before a worker is started again.
@@ -80,7 +75,7 @@ impl Member {
         let facts = facts(&decky)?;
         let mut slots = Vec::new();
         for (service, port) in decky.open_ports() {
-            let socket = open_socket(decky.address, port).map_err(|error| {
+            let socket = listen::open(decky.address, port).map_err(|error| {
                 NetError::system(format!("open port {port} of {} ({})", decky.name, service.slug), error)
             })?;
             slots.push(Slot { service: service.slug.clone(), port, socket });
@@ -173,22 +168,6 @@ fn persona(decky: &Decky, facts: Facts, open: &[(Transport, u16)]) -> Box<dyn Pe
             boots: Box::new(move |now| identity.booted_at(now)),
         },
     ))
-}
-
-fn open_socket(address: Ipv4Addr, port: Port) -> nix::Result<OwnedFd> {
-    let kind = match port.transport {
-        Transport::Tcp => SockType::Stream,
-        Transport::Udp => SockType::Datagram,
-    };
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let descriptor = socket(AddressFamily::Inet, kind, flags, None)?;
-    setsockopt(&descriptor, sockopt::ReuseAddr, &true)?;
-    let [a, b, c, d] = address.octets();
-    bind(std::os::fd::AsRawFd::as_raw_fd(&descriptor), &SockaddrIn::new(a, b, c, d, port.number))?;
-    if port.transport == Transport::Tcp {
-        listen(&descriptor, Backlog::new(BACKLOG)?)?;
-    }
-    Ok(descriptor)
 }
 
 /// Opens the ports of several deckies, all or none.

@@ -8,10 +8,10 @@ pub(crate) mod collector;
 mod fleet;
 mod ground;
 mod handed;
-mod logs;
+pub(crate) mod logs;
 mod members;
 mod observer;
-mod report;
+pub(crate) mod report;
 mod workers;
 
 use std::fs;
@@ -163,7 +163,7 @@ fn send(mut stream: &UnixStream, answer: &Answer) -> std::io::Result<()> {
 }
 
 /// Tells whoever started us that we listen, and lets go of the standard output.
-fn say_ready() -> Result<(), EngineError> {
+pub(crate) fn say_ready() -> Result<(), EngineError> {
     let failed = |error: std::io::Error| EngineError::system("say that the keeper listens", error);
     let mut output = std::io::stdout();
     writeln!(output, "{READY}").and_then(|()| output.flush()).map_err(failed)?;
@@ -172,7 +172,7 @@ fn say_ready() -> Result<(), EngineError> {
 }
 
 /// A thousand deckies need some ten thousand descriptors.
-fn raise_descriptor_limit() {
+pub(crate) fn raise_descriptor_limit() {
     /// As many as the system gives one process, by default (`fs.nr_open`).
     const MOST: u64 = 1 << 20;
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
