@@ -1,8 +1,5 @@
 //! The calls that no safe crate wraps. All unsafe code of this crate stands here.
-#![allow(
-    unsafe_code,
-    reason = "fork, a socket option, descriptors in tokio; each block says why it is sound"
-)]
+#![allow(unsafe_code, reason = "fork, a socket option, tokio's descriptors: each block says why")]
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};

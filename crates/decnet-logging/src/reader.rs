@@ -352,7 +352,12 @@ pub fn last_seq(path: &Path, sequence: impl Fn(&str) -> Option<u64>) -> io::Resu
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
-        let length = file.metadata()?.len();
+        let meta = file.metadata()?;
+        // What stands there and is no file, a directory, holds no event.
+        if !meta.is_file() {
+            continue;
+        }
+        let length = meta.len();
         let searched = length.min(TAIL);
         let mut tail = vec![0; searched as usize];
         file.read_exact_at(&mut tail, length - searched)?;

@@ -55,6 +55,7 @@ pub(crate) fn every_kind() -> Vec<Event> {
         json!({"event": "honeypot.test", "rule": "r"}),
         json!({"event": "poisoner.seen", "name": "n", "answer": "a", "responder_mac": "02:00:5e:00:53:0b"}),
         json!({"event": "session.recorded", "artifact": "a", "format": "asciicast-v2", "duration_ms": 1}),
+        json!({"event": "service.printed", "stream": "stdout", "line": "l"}),
         json!({"event": "limit.reached", "limit": "l", "count": 1}),
         json!({"event": "egress.blocked", "protocol": "tcp", "count": 1}),
         json!({"event": "events.dropped", "count": 1, "delivery": "file-x", "delivery": "file-x", "src_ip": "0.0.0.0", "dst_ip": "0.0.0.0"}),

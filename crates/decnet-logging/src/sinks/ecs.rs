@@ -104,6 +104,7 @@ pub const KINDS: &[(&str, &[&str], &[&str])] = &[
     ("honeypot.test", &["intrusion_detection"], &["info"]),
     ("poisoner.seen", &["network", "intrusion_detection"], &["info"]),
     ("session.recorded", &["session"], &["end"]),
+    ("service.printed", &["process"], &["info"]),
     ("limit.reached", &["host"], &["info"]),
     ("egress.blocked", &["network", "intrusion_detection"], &["denied"]),
     ("events.dropped", &["host"], &["error"]),

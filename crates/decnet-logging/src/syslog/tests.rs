@@ -145,6 +145,7 @@ fn body() -> impl Strategy<Value = Body> {
         (hostile(), hostile(), any::<u64>()).prop_map(|(artifact, format, duration_ms)| {
             Body::SessionRecorded { artifact, format, duration_ms }
         }),
+        (hostile(), hostile()).prop_map(|(stream, line)| Body::Printed { stream, line }),
         (hostile(), any::<u64>()).prop_map(|(limit, count)| Body::LimitReached { limit, count }),
         (hostile(), any::<u64>()).prop_map(|(protocol, count)| Body::EgressBlocked { protocol, count }),
         (any::<u64>(), some(hostile())).prop_map(|(count, delivery)| Body::EventsDropped { count, delivery }),
