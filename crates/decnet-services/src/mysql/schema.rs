@@ -107,11 +107,24 @@ pub(crate) fn tables(dialect: &Dialect<'_>, context: &Context<'_>, schema: &str)
             return names;
         }
     };
-    known
-        .iter()
-        .filter(|name| table(dialect, context, &[lower.clone(), name.to_lowercase()]).is_some())
-        .map(|name| (*name).to_owned())
-        .collect()
+    known.iter().filter(|name| has(dialect, name)).map(|name| (*name).to_owned()).collect()
+}
+
+/// Whether a release has a system table; asked without making it, for some list the others.
+fn has(dialect: &Dialect<'_>, name: &str) -> bool {
+    let persona = dialect.persona;
+    match name {
+        "global_priv" => persona.maria() && persona.release.since(10, 4),
+        "proc" | "event" => persona.maria() || !persona.release.since(8, 0),
+        "GLOBAL_STATUS" | "GLOBAL_VARIABLES" | "SESSION_STATUS" | "SESSION_VARIABLES" => {
+            persona.maria() || !persona.release.since(8, 0)
+        }
+        "global_status" | "global_variables" | "session_status" | "session_variables" => {
+            !persona.maria() && persona.release.since(5, 7)
+        }
+        "processlist" => !persona.maria() && persona.release.since(8, 0),
+        _ => true,
+    }
 }
 
 const INFORMATION_TABLES: &[&str] = &[

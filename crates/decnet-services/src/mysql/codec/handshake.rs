@@ -118,6 +118,10 @@ const ATTRIBUTES: usize = 32;
 impl Opening {
     /// Reads the client's first packet.
     pub(crate) fn read(payload: &[u8]) -> Opening {
+        if payload.is_empty() {
+            // MariaDB 10.11 words this one with an SQLSTATE.
+            return Opening::Malformed { announced: true };
+        }
         let low = Reader(payload).number(2).unwrap_or(0) as u32;
         if low & capability::PROTOCOL_41 == 0 {
             // Servers read two bytes of capabilities first, and take the form of before 4.1 by them.
