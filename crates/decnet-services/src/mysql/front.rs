@@ -383,7 +383,17 @@ impl Front<'_> {
                 drop(dialect);
                 changed(statement, 1, notes);
                 let made = statement.is(0, &["create", "database"]) || statement.is(0, &["create", "schema"]);
-                Ok(Reply::Ok { rows: u64::from(made), id: 0, info: String::new() })
+                let gone = statement.is(0, &["drop", "database"]) || statement.is(0, &["drop", "schema"]);
+                let still = {
+                    let dialect = dialect!(self);
+                    show::exists(&dialect, &self.store.catalogue, &database).is_some()
+                };
+                if gone && !still {
+                    self.client.session.path.clear();
+                }
+                let counts = verb == "alter" || statement.find(1, "select").is_some();
+                let info = if counts { "Records: 0  Duplicates: 0  Warnings: 0" } else { "" };
+                Ok(Reply::Ok { rows: u64::from(made), id: 0, info: info.to_owned() })
             }
         }
     }

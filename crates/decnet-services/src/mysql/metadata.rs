@@ -88,12 +88,15 @@ pub(crate) fn heading(
             .and_then(|schema| schema.tables.iter().find(|table| table.name == origin.table))
             .and_then(|table| table.columns.iter().find(|column| column.name == origin.column));
         let (kind, length, decimals, text) = shape(dialect, heading.kind, true, wide);
+        // What SHOW makes comes from no table that a client could name.
+        let shown = origin.schema.is_empty();
+        let named = |text: &str| if shown { String::new() } else { text.to_owned() };
         return Column {
-            schema: origin.schema.clone(),
-            table: origin.alias.clone(),
-            original_table: origin.table.clone(),
+            schema: named(&origin.schema),
+            table: named(&origin.alias),
+            original_table: named(&origin.table),
             name: heading.name.clone(),
-            original_name: origin.column.clone(),
+            original_name: named(&origin.column),
             charset: if text { charset } else { BINARY },
             length,
             kind,

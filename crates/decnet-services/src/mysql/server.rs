@@ -254,8 +254,8 @@ impl MySql {
         let user = String::from_utf8_lossy(&login.user).into_owned();
         if login.capabilities & capability::PROTOCOL_41 == 0 {
             record::login(session, &login.user, &Proof::Nothing, Outcome::Aborted, raw);
-            let text = "Client does not support authentication protocol requested by server; consider upgrading MySQL client";
-            wire.send(&codec::error(1251, None, text)).await?;
+            let text = self.too_old();
+            wire.send(&codec::error(1251, None, &text)).await?;
             return Ok(false);
         }
         let proposed = login.plugin.as_deref().map(|name| String::from_utf8_lossy(name).into_owned());
@@ -297,6 +297,14 @@ impl MySql {
         })
     }
 
+    /// What a client that cannot log in is told.
+    fn too_old(&self) -> String {
+        format!(
+            "Client does not support authentication protocol requested by server; consider upgrading {} client",
+            self.persona.product()
+        )
+    }
+
     async fn fail(&self, wire: &mut Wire, failure: &Failure) -> io::Result<()> {
         wire.send(&codec::error(failure.code, Some(failure.state), &failure.message)).await
     }
@@ -325,9 +333,8 @@ impl MySql {
         if attempt.plugin != plugin {
             if !attempt.can_switch {
                 record::login(session, attempt.user, &proof, Outcome::Failed, attempt.raw);
-                let text = "Client does not support authentication protocol requested by server; consider upgrading \
-                            MySQL client";
-                wire.send(&codec::error(1251, Some("08004"), text)).await?;
+                let text = self.too_old();
+                wire.send(&codec::error(1251, Some("08004"), &text)).await?;
                 return Ok(false);
             }
             wire.send(&codec::switch(plugin, salt)).await?;

@@ -72,7 +72,8 @@ pub(crate) fn show(
                 .into_iter()
                 .map(|name| vec![Value::text(name)])
                 .collect();
-            plain(texts(&["Database"], rows), at + 1)
+            let like = statement.is(at + 1, &["like"]).then(|| format!(" ({})", statement.name(at + 2)));
+            plain(texts(&[&format!("Database{}", like.unwrap_or_default())], rows), at + 1)
         }
         "tables" => {
             let (name, rest) = scope(at + 1);
