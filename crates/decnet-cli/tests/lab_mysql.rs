@@ -42,52 +42,77 @@ fn nmap_names_the_release_and_its_scripts_agree() {
     assert_sound(&lab.finish(), lab.attacker());
 }
 
+/// MariaDB of Debian, and MySQL 8 of Ubuntu with its certificate and its own plugin.
+const FLEET: &str = "[general]\nnet = 198.51.100.0/24\nseed = 3\n\
+    [old]\nservices = mysql\ndistro = debian\n[old.mysql]\nusers = app:secret\ndatabases = hr\n\
+    [new]\nservices = mysql\ndistro = ubuntu22\n[new.mysql]\nusers = app:secret\ndatabases = hr\n";
+
 #[test]
 fn the_real_clients_hold_their_conversations() {
     let Some(lab) = TestLab::build(&[MARIADB, DUMP, PYTHON]) else { return };
-    // One of MariaDB, one of MySQL 8 with its certificate and its own plugin.
-    for (distro, seed) in [("debian", "3"), ("ubuntu22", "4")] {
-        let config = format!(
-            "[general]\nnet = 198.51.100.0/24\ngw = 198.51.100.1\nseed = {seed}\n[db]\nservices = mysql\ndistro = {distro}\n\
-             [db.mysql]\nusers = app:secret\ndatabases = hr\n"
+    let plan = lab.deploy_config(FLEET).plan;
+    assert_eq!(plan.deckies.len(), 2);
+    for decky in &plan.deckies {
+        let address = decky.address.to_string();
+        let version = &decky.identity.products["mysql"].version;
+        let client = |password: &str, more: &[&str]| {
+            let password = format!("-p{password}");
+            let mut arguments = vec!["--no-defaults", "-h", &address, "-uapp", &password];
+            arguments.extend(more);
+            lab.attack_for(20, "mariadb", &arguments)
+        };
+        let said = client("wrong", &["-e", "select 1"]);
+        assert!(said.err.contains("ERROR 1045 (28000): Access denied for user 'app'@'"), "{said:?}");
+        let said = client("secret", &["-N", "-e", "select version(); show databases"]);
+        assert!(said.status.success() && said.out.contains(version.as_str()), "{said:?}");
+        assert!(said.out.contains("\ninformation_schema\nmysql\nperformance_schema\n"), "{said:?}");
+        let databases: Vec<&str> =
+            said.out.lines().filter(|line| line.contains("hr") || line.contains("personnel")).collect();
+        let database = databases.first().copied().unwrap_or_else(|| panic!("{said:?}")).to_owned();
+        let dump = lab.attack_for(
+            60,
+            "mariadb-dump",
+            &["--no-defaults", "-h", &address, "-uapp", "-psecret", "--databases", &database],
         );
-        let _ = config;
+        assert!(dump.status.success() && dump.err.is_empty(), "{}", dump.err);
+        assert!(
+            dump.out.contains("INSERT INTO `") && dump.out.contains("-- Dump completed on"),
+            "{}",
+            dump.out
+        );
+        let script = format!(
+            "import pymysql\n\
+             try:\n    pymysql.connect(host='{address}', user='admin', password='x', connect_timeout=8)\n\
+             except Exception as error:\n    print(error)\n\
+             c = pymysql.connect(host='{address}', user='app', password='secret', database='{database}', ssl={tls})\n\
+             q = c.cursor()\n\
+             q.execute('select table_name from information_schema.tables where table_schema=%s', ('{database}',))\n\
+             print(len(q.fetchall()) > 1)\n\
+             q.execute('create table readme (note varchar(200))')\n\
+             q.execute('insert into readme values (%s)', ('pay 1 BTC',))\n\
+             c.commit()\n\
+             q.execute('select * from readme')\nprint(q.fetchall())\n",
+            tls = if decky.identity.products["mysql"].name == "mysql" { "{'fake': True}" } else { "None" },
+        );
+        let said = lab.attack_for(30, "/usr/bin/python3", &["-c", &script]);
+        assert!(said.out.ends_with("True\n(('pay 1 BTC',),)\n"), "{said:?}");
     }
-    let deployed = lab.deploy(&["-n", "1", "--services", "mysql", "--distro", "debian", "--seed", "3"]);
-    let decky = &deployed.plan.deckies[0];
-    let address = decky.address.to_string();
-    let said = lab.attack_for(
-        20,
-        "mariadb",
-        &["--no-defaults", "-h", &address, "-uroot", "-phunter2", "-e", "select 1"],
-    );
-    assert!(
-        said.err.contains("ERROR 1045 (28000): Access denied for user 'root'@")
-            || said.err.contains("ERROR 1698"),
-        "{said:?}"
-    );
-    let script = format!(
-        "import pymysql\ntry:\n    pymysql.connect(host='{address}', user='admin', password='x', connect_timeout=8)\nexcept pymysql.err.OperationalError as error:\n    print(error.args)\n"
-    );
-    let said = lab.attack_for(30, "/usr/bin/python3", &["-c", &script]);
-    assert!(
-        said.out.contains("(1045, \"Access denied for user 'admin'@") || said.out.contains("(1698,"),
-        "{said:?}"
-    );
     let events = lab.finish();
     assert_sound(&events, lab.attacker());
-    let told = of(&events, decky, "mysql");
-    let kept: Vec<(String, Outcome, bool)> = told
-        .iter()
-        .filter_map(|event| match &event.report.body {
-            Body::AuthAttempt { credential, outcome } => {
-                Some((credential.username.clone(), *outcome, credential.hash.is_some()))
-            }
-            _ => None,
-        })
-        .collect();
-    assert_eq!(
-        kept,
-        [("root".to_owned(), Outcome::Failed, true), ("admin".to_owned(), Outcome::Failed, true)]
-    );
+    for decky in &plan.deckies {
+        let told = of(&events, decky, "mysql");
+        let has = |wanted: &dyn Fn(&Body) -> bool| told.iter().any(|event| wanted(&event.report.body));
+        assert!(has(&|body| matches!(body, Body::AuthAttempt { credential, outcome: Outcome::Failed }
+            if credential.username == "app" && (credential.hash.is_some() || credential.password.as_deref() == Some("wrong")))));
+        assert!(has(&|body| matches!(body, Body::SessionStarted { username, .. } if username == "app")));
+        assert!(has(&|body| matches!(body, Body::BaitTouched { .. })));
+        assert!(has(&|body| matches!(body, Body::Query { statement, outcome: Outcome::Accepted, .. }
+            if statement.contains("insert into readme"))));
+        assert!(has(
+            &|body| matches!(body, Body::ExploitAttempt { name, .. } if name == "mysql.ransom_note")
+        ));
+        assert!(has(
+            &|body| matches!(body, Body::ClientFingerprint { kind, .. } if kind == "mysql_attributes")
+        ));
+    }
 }

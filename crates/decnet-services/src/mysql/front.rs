@@ -97,13 +97,12 @@ impl Front<'_> {
     pub(crate) fn run(&mut self, statement: &Statement<'_>) -> Done {
         self.client.session.now = self.host.clock.micros() + offset(self.host);
         let first = statement.word(0).to_ascii_lowercase();
-        if first != "show" || !(statement.is(1, &["warnings"]) || statement.is(1, &["errors"])) {
-            if !matches!(first.as_str(), "get") {
-                let asks = statement.find(0, "@@warning_count").is_some();
-                if !asks {
-                    self.client.warnings.clear();
-                }
-            }
+        // What asks for warnings leaves them.
+        let asks = statement.is(0, &["show", "warnings"])
+            || statement.is(0, &["show", "errors"])
+            || statement.find(0, "@@warning_count").is_some();
+        if !asks {
+            self.client.warnings.clear();
         }
         let mut notes = Vec::new();
         suspicious(statement, &mut notes);
