@@ -799,7 +799,7 @@ pub(crate) fn table_row(dialect: &Dialect<'_>, schema: &str, table: &Table) -> V
 
 fn columns(dialect: &Dialect<'_>, context: &Context<'_>) -> Table {
     let number = Kind::BigInt;
-    let headings = [
+    let mut headings = vec![
         ("TABLE_CATALOG", TEXT),
         ("TABLE_SCHEMA", TEXT),
         ("TABLE_NAME", TEXT),
@@ -821,6 +821,13 @@ fn columns(dialect: &Dialect<'_>, context: &Context<'_>) -> Table {
         ("PRIVILEGES", TEXT),
         ("COLUMN_COMMENT", TEXT),
     ];
+    let maria = dialect.persona.maria();
+    let generated = dialect.persona.release.since(if maria { 10 } else { 5 }, if maria { 2 } else { 7 });
+    if generated && maria {
+        headings.extend([("IS_GENERATED", TEXT), ("GENERATION_EXPRESSION", Kind::Text)]);
+    } else if generated {
+        headings.push(("GENERATION_EXPRESSION", Kind::Text));
+    }
     let mut rows = Vec::new();
     let mut describe = |schema: &str, table: &Table| {
         for (index, column) in table.columns.iter().enumerate() {
@@ -851,7 +858,7 @@ fn columns(dialect: &Dialect<'_>, context: &Context<'_>) -> Table {
                 (Value::Null, Value::Null)
             };
             let wide = if is_text(column.kind) && !matches!(column.kind, Kind::Text) { 4 } else { 1 };
-            rows.push(vec![
+            let mut row = vec![
                 Value::text("def"),
                 Value::text(schema),
                 Value::text(&table.name),
@@ -879,7 +886,13 @@ fn columns(dialect: &Dialect<'_>, context: &Context<'_>) -> Table {
                 Value::text(if column.automatic { "auto_increment" } else { "" }),
                 Value::text("select,insert,update,references"),
                 Value::text(""),
-            ]);
+            ];
+            if generated && maria {
+                row.extend([Value::text("NEVER"), Value::Null]);
+            } else if generated {
+                row.push(Value::text(""));
+            }
+            rows.push(row);
         }
     };
     for schema in system_schemas(dialect) {
