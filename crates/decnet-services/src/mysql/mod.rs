@@ -3,7 +3,7 @@
 //! What it shows of itself is `persona`; the wire is `codec`, packets in order `wire`; `auth` holds what a
 //! client proves. Statements are cut apart in `statement`, carried out in `front`, `show` and `admin`, and
 //! by the SQL engine through `product`; `schema` and `variables` are what the system tells of itself.
-//! `store` is what all connections share; `server` holds the conversation, `record` what is reported of it.
+//! `store` is what all connections share; `server` holds the conversation, `login` its beginning, `record` what is reported of it.
 
 use decnet_core::ServiceDescriptor;
 use decnet_core::identity::OsFamily;
@@ -26,6 +26,8 @@ mod front;
 #[cfg(feature = "servers")]
 mod functions;
 #[cfg(feature = "servers")]
+mod login;
+#[cfg(feature = "servers")]
 mod metadata;
 #[cfg(feature = "servers")]
 mod persona;
@@ -43,6 +45,8 @@ mod show;
 mod statement;
 #[cfg(feature = "servers")]
 mod store;
+#[cfg(feature = "servers")]
+mod system;
 #[cfg(feature = "servers")]
 mod variables;
 #[cfg(feature = "servers")]

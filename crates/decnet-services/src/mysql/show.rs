@@ -5,6 +5,7 @@ use super::product::Dialect;
 use super::schema;
 use super::statement::Statement;
 use super::store::INFORMATION;
+use super::system;
 use super::variables;
 use crate::sql::{Catalogue, Column, Context, Kind, Session, Table, Value};
 
@@ -166,7 +167,7 @@ pub(crate) fn show(
         "variables" => plain(pairs(&schema::listed(dialect, global)), at + 1),
         "status" => plain(pairs(&variables::status(dialect.server, persona, dialect.state)), at + 1),
         "processlist" => {
-            let mut table = schema::processlist(dialect, false);
+            let mut table = system::processlist(dialect, false);
             if !full {
                 for row in &mut table.rows {
                     if let Some(Value::Text(text)) = row.get(7)
@@ -179,7 +180,7 @@ pub(crate) fn show(
             plain(table, at + 1)
         }
         "engines" => {
-            let mut table = texts(schema::ENGINE_COLUMNS, schema::engines(dialect));
+            let mut table = texts(system::ENGINE_COLUMNS, system::engines(dialect));
             for column in &mut table.columns {
                 if column.name != "XA" {
                     column.name = crate::bait::capital(&column.name.to_lowercase());
