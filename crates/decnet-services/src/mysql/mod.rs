@@ -1,10 +1,60 @@
-//! MySQL.
+//! MySQL and MariaDB on 3306/tcp.
+//!
+//! What it shows of itself is `persona`; the wire is `codec`, packets in order `wire`; `auth` holds what a
+//! client proves. Statements are cut apart in `statement`, carried out in `front`, `show` and `admin`, and
+//! by the SQL engine through `product`; `schema` and `variables` are what the system tells of itself.
+//! `store` is what all connections share; `server` holds the conversation, `login` its beginning, `record` what is reported of it.
 
 use decnet_core::ServiceDescriptor;
 use decnet_core::identity::OsFamily;
 use decnet_core::service::{KeyKind, PersonaKey, Port};
 
 use crate::registry::Service;
+
+#[cfg(feature = "servers")]
+mod admin;
+#[cfg(feature = "servers")]
+mod auth;
+#[cfg(feature = "servers")]
+mod client;
+#[cfg(feature = "servers")]
+mod codec;
+#[cfg(feature = "servers")]
+mod failure;
+#[cfg(feature = "servers")]
+mod front;
+#[cfg(feature = "servers")]
+mod functions;
+#[cfg(feature = "servers")]
+mod login;
+#[cfg(feature = "servers")]
+mod metadata;
+#[cfg(feature = "servers")]
+mod persona;
+#[cfg(feature = "servers")]
+mod product;
+#[cfg(feature = "servers")]
+mod record;
+#[cfg(feature = "servers")]
+mod schema;
+#[cfg(feature = "servers")]
+mod server;
+#[cfg(feature = "servers")]
+mod show;
+#[cfg(feature = "servers")]
+mod statement;
+#[cfg(feature = "servers")]
+mod store;
+#[cfg(feature = "servers")]
+mod system;
+#[cfg(feature = "servers")]
+mod variables;
+#[cfg(feature = "servers")]
+mod wire;
+
+/// The words of the key `databases`.
+#[cfg(feature = "servers")]
+const DATABASES: &str = "auto, none, shop, hr, crm, accounting, portal, helpdesk";
 
 /// What planning knows of it.
 pub static DESCRIPTOR: ServiceDescriptor = ServiceDescriptor {
@@ -44,8 +94,9 @@ const KEYS: &[PersonaKey] = &[
         name: "databases",
         aliases: &[],
         kind: KeyKind::List,
-        default: "a set made from the identity",
-        doc: "The databases that SHOW DATABASES lists and queries find.",
+        default: "auto",
+        doc: "The applications whose databases are there: auto (drawn from the identity), none, or some of shop, hr, \
+              crm, accounting, portal, helpdesk.",
     },
     PersonaKey {
         name: "host_acl",
@@ -63,4 +114,8 @@ const KEYS: &[PersonaKey] = &[
     },
 ];
 
+#[cfg(feature = "servers")]
+inventory::submit! { Service::served(&DESCRIPTOR, server::build) }
+
+#[cfg(not(feature = "servers"))]
 inventory::submit! { Service::described(&DESCRIPTOR) }

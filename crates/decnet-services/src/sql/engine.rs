@@ -82,6 +82,13 @@ pub trait Product {
 
     /// The heading of a column that has no name of its own.
     fn heading(&self, expression: &Expr) -> String;
+
+    /// The heading of a plain column without an alias. `written` is its name in the statement, `column` its
+    /// own.
+    fn column_heading(&self, written: &str, column: &str) -> String {
+        let _ = written;
+        column.to_owned()
+    }
 }
 
 /// Who asks, and where they stand.

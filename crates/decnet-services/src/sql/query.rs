@@ -520,8 +520,10 @@ fn headings(
             };
             if let Some(at) = plain_column(context, columns, expr) {
                 let mut heading = heading_of(&columns[at]);
-                if let Some(alias) = alias {
-                    heading.name.clone_from(alias);
+                match (alias, written(expr)) {
+                    (Some(alias), _) => heading.name.clone_from(alias),
+                    (None, Some(name)) => heading.name = context.product.column_heading(name, &heading.name),
+                    (None, None) => {}
                 }
                 return heading;
             }
@@ -536,6 +538,16 @@ fn headings(
             }
         })
         .collect()
+}
+
+/// The name of a column as it was written.
+fn written(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Identifier(ident) => Some(&ident.value),
+        Expr::CompoundIdentifier(idents) => idents.last().map(|ident| ident.value.as_str()),
+        Expr::Nested(inner) => written(inner),
+        _ => None,
+    }
 }
 
 /// The number of the column that an expression is, if it is nothing else.
