@@ -1,7 +1,7 @@
 //! Errors as the product words and places them. Files, lines and functions are those of 15.18, measured;
 //! only the refusal of a protocol has its line by release.
 
-use super::codec::reply::Fault;
+use super::codec::reply::{Fault, Fields};
 use crate::sql::{Kind, Near, SqlError};
 
 /// Code, text prefix, and where in the source it is raised.
@@ -86,7 +86,7 @@ pub(crate) fn fault(severity: &'static str, code: &str, message: impl Into<Strin
         .find(|(known, prefix, ..)| *known == code && message.starts_with(prefix))
         .map_or(("elog.c", 0, ""), |(_, _, file, line, routine)| (*file, *line, *routine));
     let source = if line == 0 { (String::new(), 0, "") } else { (file.to_owned(), line, routine) };
-    Fault { severity, code: code.to_owned(), message, source, ..Fault::default() }
+    Fields { severity, code: code.to_owned(), message, source, ..Fields::default() }.into()
 }
 
 /// The type of a kind as texts name it.
@@ -134,20 +134,26 @@ pub(crate) fn of(error: &SqlError, text: &str, call: &str) -> Fault {
         SqlError::Syntax(at) => near(at, text),
         SqlError::Unterminated(at) => {
             let rest = text.get(at.offset..).unwrap_or_default();
-            let what = if rest.starts_with("/*") { "/* comment" } else if rest.starts_with('"') { "quoted identifier" } else { "quoted string" };
+            let what = if rest.starts_with("/*") {
+                "/* comment"
+            } else if rest.starts_with('"') {
+                "quoted identifier"
+            } else {
+                "quoted string"
+            };
             let mut made = e("42601", format!("unterminated {what} at or near \"{rest}\""));
             made.position = Some(text.get(..at.offset).unwrap_or(text).chars().count() + 1);
             made
         }
-        SqlError::TooComplex => Fault {
-            hint: Some(
-                "Increase the configuration parameter \"max_stack_depth\" (currently 2048kB), after ensuring the \
-                 platform's stack depth limit is adequate."
-                    .to_owned(),
-            ),
-            ..e("54001", "stack depth limit exceeded".to_owned())
-        },
-        SqlError::Full => e("53100", "could not extend file \"base/16384/16390\": No space left on device".to_owned()),
+        SqlError::TooComplex => {
+            let mut made = e("54001", "stack depth limit exceeded".to_owned());
+            made.hint = Some("Increase the configuration parameter \"max_stack_depth\" (currently 2048kB), after ensuring the \
+                 platform's stack depth limit is adequate.".to_owned());
+            made
+        }
+        SqlError::Full => {
+            e("53100", "could not extend file \"base/16384/16390\": No space left on device".to_owned())
+        }
         SqlError::UnknownDatabase(name) => e("3D000", format!("database \"{name}\" does not exist")),
         SqlError::UnknownSchema(name) => e("3F000", format!("schema \"{name}\" does not exist")),
         SqlError::UnknownTable(path) => {
@@ -196,7 +202,8 @@ pub(crate) fn of(error: &SqlError, text: &str, call: &str) -> Fault {
             made
         }
         SqlError::BadValue { value, wanted } => {
-            let mut made = e("22P02", format!("invalid input syntax for type {}: \"{value}\"", kind_name(*wanted)));
+            let mut made =
+                e("22P02", format!("invalid input syntax for type {}: \"{value}\"", kind_name(*wanted)));
             made.position = text.find(&format!("'{value}'")).map(|at| text[..at].chars().count() + 1);
             made
         }
@@ -205,7 +212,9 @@ pub(crate) fn of(error: &SqlError, text: &str, call: &str) -> Fault {
         SqlError::ManyRows => {
             e("21000", "more than one row returned by a subquery used as an expression".to_owned())
         }
-        SqlError::ColumnCount => e("42601", "each UNION query must have the same number of columns".to_owned()),
+        SqlError::ColumnCount => {
+            e("42601", "each UNION query must have the same number of columns".to_owned())
+        }
         SqlError::ValueCount(_) => e("42601", "INSERT has more expressions than target columns".to_owned()),
         SqlError::Duplicate { value, table, key } => {
             let mut made =
@@ -219,7 +228,9 @@ pub(crate) fn of(error: &SqlError, text: &str, call: &str) -> Fault {
             let table = table_of(text);
             let mut made = e(
                 "23502",
-                format!("null value in column \"{column}\" of relation \"{table}\" violates not-null constraint"),
+                format!(
+                    "null value in column \"{column}\" of relation \"{table}\" violates not-null constraint"
+                ),
             );
             made.names = vec![(b's', "public".to_owned()), (b't', table), (b'c', column.clone())];
             made
@@ -238,15 +249,21 @@ pub(crate) fn of(error: &SqlError, text: &str, call: &str) -> Fault {
             e("42501", format!("permission denied: \"{name}\" is a system catalog"))
         }
         SqlError::Unsupported(_) => {
-            let word: String =
-                text.trim_start().chars().take_while(|letter| !letter.is_whitespace() && *letter != ';').collect();
+            let word: String = text
+                .trim_start()
+                .chars()
+                .take_while(|letter| !letter.is_whitespace() && *letter != ';')
+                .collect();
             let mut made = e("42601", format!("syntax error at or near \"{word}\""));
             made.position = Some(text.chars().count() - text.trim_start().chars().count() + 1);
             made
         }
         SqlError::Product { code, message } => {
             let mut made = fault("ERROR", code, message.clone());
-            if code == "58P01" && message.starts_with("could not open file") && text.to_lowercase().trim_start().starts_with("copy") {
+            if code == "58P01"
+                && message.starts_with("could not open file")
+                && text.to_lowercase().trim_start().starts_with("copy")
+            {
                 made.source = ("copyfrom.c".to_owned(), 1523, "BeginCopyFrom");
             }
             if code == "42P01" {

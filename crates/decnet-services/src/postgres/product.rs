@@ -217,9 +217,6 @@ fn named(expression: &Expr) -> Option<(String, u8)> {
         Expr::Floor { .. } => ("floor".to_owned(), 2),
         Expr::Interval(_) => ("interval".to_owned(), 1),
         Expr::TypedString(typed) => (type_heading(&typed.data_type), 1),
-        Expr::Value(value) if matches!(value.value, sqlparser::ast::Value::Boolean(_)) => {
-            ("bool".to_owned(), 1)
-        }
         Expr::Subquery(query) => match query.body.as_ref() {
             sqlparser::ast::SetExpr::Select(select) => match select.projection.first()? {
                 sqlparser::ast::SelectItem::UnnamedExpr(expr) => named(expr)?,

@@ -2,7 +2,31 @@
 
 /// An error or a notice with the fields that the product gives it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub(crate) struct Fault(Box<Fields>);
+
+impl From<Fields> for Fault {
+    fn from(fields: Fields) -> Fault {
+        Fault(Box::new(fields))
+    }
+}
+
+impl std::ops::Deref for Fault {
+    type Target = Fields;
+
+    fn deref(&self) -> &Fields {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Fault {
+    fn deref_mut(&mut self) -> &mut Fields {
+        &mut self.0
+    }
+}
+
+/// The fields of an error or a notice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fields {
     /// `ERROR`, `FATAL`, `NOTICE`, …
     pub(crate) severity: &'static str,
     /// SQLSTATE.

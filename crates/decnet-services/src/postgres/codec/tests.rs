@@ -65,13 +65,13 @@ fn messages_are_read_and_what_is_left_over_is_wrong() {
 /// Real bytes: the refusal of a PostgreSQL 15 for what nmap sends.
 #[test]
 fn a_refusal_is_the_products() {
-    let fault = Fault {
+    let fault = Fault::from(Fields {
         severity: "FATAL",
         code: "0A000".into(),
         message: "unsupported frontend protocol 65363.19778: server supports 3.0 to 3.0".into(),
         source: ("postmaster.c".into(), 2195, "ProcessStartupPacket"),
-        ..Fault::default()
-    };
+        ..Fields::default()
+    });
     let mut replies = Replies::default();
     replies.fault(&fault, false);
     let expected =

@@ -164,7 +164,14 @@ impl Talk {
     }
 
     /// The session as the engine sees it.
-    pub(crate) fn session(&self, now: i64, parameters: Vec<Value>) -> Session {
+    pub(crate) fn session(&self, state: &State, now: i64, parameters: Vec<Value>) -> Session {
+        let database = state.catalogue.database(&self.database, false);
+        let there = |name: &String| {
+            database.is_some_and(|at| {
+                state.catalogue.schema(at, name, false).is_some()
+                    || matches!(name.as_str(), "pg_catalog" | "information_schema")
+            })
+        };
         let path = self.settings.get("search_path").map_or_else(
             || vec![self.user.clone(), "public".to_owned()],
             |path| {
@@ -174,6 +181,7 @@ impl Talk {
                     .collect()
             },
         );
+        let path: Vec<String> = path.into_iter().filter(there).collect();
         Session {
             user: self.user.clone(),
             database: self.database.clone(),
@@ -264,7 +272,7 @@ impl Talk {
         parameters: Vec<Value>,
         now: i64,
     ) -> Result<Ran> {
-        let session = self.session(now, parameters);
+        let session = self.session(state, now, parameters);
         let query = matches!(statement, Statement::Query(_));
         if !query {
             self.allowed(state, statement)?;
@@ -592,7 +600,7 @@ impl Talk {
         match plan {
             Plan::Sql(statement) if matches!(**statement, Statement::Query(_)) => {
                 let Statement::Query(query) = statement.as_ref() else { return Ok(None) };
-                let session = self.session(now, values);
+                let session = self.session(state, now, values);
                 let catalogue = std::mem::take(&mut state.catalogue);
                 let product = self.product(persona, state);
                 let result = sql::query(&catalogue, &session, &product, query);
