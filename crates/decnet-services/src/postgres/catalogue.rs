@@ -10,6 +10,9 @@ const PG_CATALOG: i64 = 11;
 const PUBLIC: i64 = 2200;
 const INFORMATION_SCHEMA: i64 = 13_183;
 
+/// Takes the named values of one row.
+type Adding<'a> = dyn FnMut(&[(&str, Value)]) + 'a;
+
 /// A table of the system by the name as it was written.
 pub(super) fn table(product: &Postgres<'_>, context: &Context<'_>, path: &[String]) -> Option<Table> {
     let name = match path {
@@ -276,7 +279,7 @@ fn made(product: &Postgres<'_>, context: &Context<'_>, name: &str, table: &mut T
     true
 }
 
-fn databases(product: &Postgres<'_>, context: &Context<'_>, add: &mut dyn FnMut(&[(&str, Value)])) {
+fn databases(product: &Postgres<'_>, context: &Context<'_>, add: &mut Adding<'_>) {
     let state = product.state;
     for database in &context.catalogue.databases {
         let template = database.name.starts_with("template");
@@ -302,7 +305,7 @@ fn databases(product: &Postgres<'_>, context: &Context<'_>, add: &mut dyn FnMut(
     }
 }
 
-fn classes(context: &Context<'_>, owner: &Value, add: &mut dyn FnMut(&[(&str, Value)])) {
+fn classes(context: &Context<'_>, owner: &Value, add: &mut Adding<'_>) {
     for Stored { table, namespace, .. } in stored(context) {
         let indexes = indexes(table);
         let common = [
@@ -359,7 +362,7 @@ fn classes(context: &Context<'_>, owner: &Value, add: &mut dyn FnMut(&[(&str, Va
     }
 }
 
-fn attributes(context: &Context<'_>, add: &mut dyn FnMut(&[(&str, Value)])) {
+fn attributes(context: &Context<'_>, add: &mut Adding<'_>) {
     for Stored { table, .. } in stored(context) {
         for (at, column) in table.columns.iter().enumerate() {
             let (oid, size, modifier) = type_of(column.kind);
@@ -740,7 +743,7 @@ fn activity(product: &Postgres<'_>, shape: &Table, rows: &mut Vec<Vec<Value>>) {
             ("usesysid", Value::Null),
             ("client_port", Value::Null),
             ("query_id", Value::Null),
-            ("backend_start", Value::Timestamp(state.started + i64::from(offset) * 1_700)),
+            ("backend_start", Value::Timestamp(state.started + offset * 1_700)),
             ("wait_event_type", text("Activity")),
             ("wait_event", text(wait)),
             ("backend_type", text(kind)),
