@@ -74,6 +74,8 @@ pub mod httpd;
 #[cfg(feature = "servers")]
 pub mod ntlm;
 #[cfg(feature = "servers")]
+pub mod scram;
+#[cfg(feature = "servers")]
 pub mod spnego;
 #[cfg(feature = "servers")]
 pub mod sql;

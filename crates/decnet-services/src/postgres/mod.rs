@@ -1,10 +1,45 @@
-//! PostgreSQL.
+//! PostgreSQL on 5432/tcp.
+//!
+//! `persona` is what it claims to be; `state` what all its connections share: databases, roles, processes;
+//! `product` tells the SQL engine what PostgreSQL is, with the system's tables in `catalogue` (over a dump of
+//! a real one, `tables`), parameters in `settings`, functions in `functions` and the few files that they
+//! reach in `files`; `run` carries statements out, those of the engine and the product's own; `codec` is the
+//! wire; `server` holds the conversation.
 
 use decnet_core::ServiceDescriptor;
 use decnet_core::identity::OsFamily;
 use decnet_core::service::{KeyKind, PersonaKey, Port};
 
 use crate::registry::Service;
+
+#[cfg(feature = "servers")]
+mod catalogue;
+#[cfg(feature = "servers")]
+mod codec;
+#[cfg(feature = "servers")]
+mod errors;
+#[cfg(feature = "servers")]
+mod files;
+#[cfg(feature = "servers")]
+mod format;
+#[cfg(feature = "servers")]
+mod functions;
+#[cfg(feature = "servers")]
+mod login;
+#[cfg(feature = "servers")]
+mod persona;
+#[cfg(feature = "servers")]
+mod product;
+#[cfg(feature = "servers")]
+mod run;
+#[cfg(feature = "servers")]
+mod server;
+#[cfg(feature = "servers")]
+mod settings;
+#[cfg(feature = "servers")]
+mod state;
+#[cfg(feature = "servers")]
+mod tables;
 
 /// What planning knows of it.
 pub static DESCRIPTOR: ServiceDescriptor = ServiceDescriptor {
@@ -63,4 +98,8 @@ const KEYS: &[PersonaKey] = &[
     },
 ];
 
+#[cfg(feature = "servers")]
+inventory::submit! { Service::served(&DESCRIPTOR, server::build) }
+
+#[cfg(not(feature = "servers"))]
 inventory::submit! { Service::described(&DESCRIPTOR) }

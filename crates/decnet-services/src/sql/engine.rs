@@ -195,6 +195,14 @@ impl<'a> Context<'a> {
         result
     }
 
+    /// Works a subquery out of which one value is kept: what it held meanwhile is given back.
+    pub(super) fn inner<T>(&self, work: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError> {
+        let memory = self.memory.get();
+        let result = self.deeper(work);
+        self.memory.set(memory);
+        result
+    }
+
     /// A name as the product keeps it.
     pub fn name(&self, ident: &Ident) -> String {
         if self.rules.lower_names && ident.quote_style.is_none() {

@@ -134,7 +134,7 @@ pub(super) fn evaluate(context: &Context<'_>, scope: &Scope<'_>, expr: &Expr) ->
         Expr::Collate { expr, .. } | Expr::Prefixed { value: expr, .. } => evaluate(context, scope, expr),
         Expr::Subquery(subquery) => single(context, scope, subquery),
         Expr::Exists { subquery, negated } => {
-            let rows = context.deeper(|| query::run(context, Some(scope), subquery))?;
+            let rows = context.inner(|| query::run(context, Some(scope), subquery))?;
             Ok(Value::Bool(rows.rows.is_empty() == *negated))
         }
         _ => predicate(context, scope, expr),
@@ -466,7 +466,7 @@ fn cast(
 
 /// The one value of a subquery.
 fn single(context: &Context<'_>, scope: &Scope<'_>, subquery: &Query) -> Result<Value, SqlError> {
-    let mut result = context.deeper(|| query::run(context, Some(scope), subquery))?;
+    let mut result = context.inner(|| query::run(context, Some(scope), subquery))?;
     if result.columns.len() != 1 {
         return Err(SqlError::ColumnCount);
     }

@@ -53,6 +53,9 @@ pub struct Established {
     pub stream: Box<dyn Stream>,
     /// The application protocol that was agreed on.
     pub alpn: Option<Vec<u8>>,
+    /// What binds a login to this channel (`tls-server-end-point`, RFC 5929 section 4): the SHA-256 of the
+    /// server's certificate.
+    pub end_point: Vec<u8>,
 }
 
 /// A TLS library.

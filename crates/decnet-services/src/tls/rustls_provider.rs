@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use sha2::{Digest, Sha256};
 use tokio_rustls::TlsAcceptor;
 
 use super::{Certificate, Established, Handshake, Hello, Provider, TlsError};
@@ -18,6 +19,7 @@ pub struct Rustls {
     without_alpn: Arc<ServerConfig>,
     alpn: Vec<Vec<u8>>,
     strict: bool,
+    end_point: Vec<u8>,
 }
 
 impl Rustls {
@@ -27,6 +29,7 @@ impl Rustls {
     /// The library refuses the certificate.
     pub fn new(certificate: Certificate, alpn: &[&str], strict: bool) -> Result<Rustls, TlsError> {
         let refused = |error: rustls::Error| TlsError::Settings(error.to_string());
+        let end_point = Sha256::digest(&certificate.der).to_vec();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(certificate.key));
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
@@ -38,7 +41,7 @@ impl Rustls {
         let without_alpn = Arc::new(config.clone());
         let alpn: Vec<Vec<u8>> = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         config.alpn_protocols.clone_from(&alpn);
-        Ok(Rustls { config: Arc::new(config), without_alpn, alpn, strict })
+        Ok(Rustls { config: Arc::new(config), without_alpn, alpn, strict, end_point })
     }
 }
 
@@ -49,7 +52,8 @@ impl Provider for Rustls {
             let config = if foreign && !self.strict { &self.without_alpn } else { &self.config };
             let stream = TlsAcceptor::from(Arc::clone(config)).accept(stream).await?;
             let alpn = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
-            Ok(Established { stream: Box::new(stream), alpn }) as io::Result<Established>
+            Ok(Established { stream: Box::new(stream), alpn, end_point: self.end_point.clone() })
+                as io::Result<Established>
         })
     }
 }
