@@ -44,7 +44,7 @@ async fn pymongo(address: std::net::SocketAddr, script: &str) -> Option<String> 
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn pymongo_works_on_an_open_server_and_a_ransom_is_one_story() {
     let host = host(3, "6.0.14", &[("auth", "no"), ("databases", "shop")]);
     let (addresses, sink) = testing::serve_on_loopback(&host, "mongodb");
@@ -115,7 +115,7 @@ print("done")
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn pymongo_logs_in_and_others_do_not() {
     let host = host(4, "4.4.29", &[("users", "backup:s3cret")]);
     let (addresses, sink) = testing::serve_on_loopback(&host, "mongodb");
@@ -196,7 +196,7 @@ async fn what_is_no_message_is_answered_as_the_product_does() {
     assert_eq!(wrong.count(), 2);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn two_thousand_connections_and_random_bytes_end_in_order() {
     let host = host(6, "5.0.27", &[("auth", "no")]);
     let server: Arc<dyn decnet_services::server::Server> = testing::server(&host, "mongodb").into();
@@ -230,7 +230,7 @@ async fn two_thousand_connections_and_random_bytes_end_in_order() {
     assert!(kib < 600 * 1024, "{peak}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn no_two_deckies_share_what_looks_random_and_no_listed_value_shows() {
     let mut seen = std::collections::HashSet::new();
     for seed in 0..50 {

@@ -238,7 +238,8 @@ impl MongoDb {
                 );
                 connection.write_all(answer.as_bytes()).await?;
             }
-            MessageError::TooLong(length) => {
+            // The beginning of TLS reads as a length that a message may have.
+            MessageError::TooLong(length) if !is_foreign(raw) => {
                 session.emit(Body::LimitReached { limit: "message bytes".to_owned(), count: length as u64 });
             }
             MessageError::Unpack(UnpackError::Length { claimed, real }) if claimed > real => {
@@ -254,12 +255,7 @@ impl MongoDb {
                 connection.write_all(&answer).await?;
             }
             _ => {
-                let foreign = [&b"\x16\x03"[..], b"SSH-", b"OPTIONS", b"HEAD ", b"POST ", b"\x03\x00\x00"];
-                let kind = if foreign.iter().any(|start| raw.starts_with(start)) {
-                    "wrong_protocol"
-                } else {
-                    "malformed"
-                };
+                let kind = if is_foreign(raw) { "wrong_protocol" } else { "malformed" };
                 session.emit_raw(Body::ScanProbe { kind: kind.to_owned() }, raw);
             }
         }
@@ -488,9 +484,9 @@ fn command(
         }
     }
     // The exchanges of a login are told by their end, with the credential; heartbeats are not told.
-    if !matches!(name, "saslStart" | "saslContinue" | "getnonce" | "authenticate")
-        && !(greeting && client.metadata.is_none() && record.requests > 1)
-    {
+    let login = matches!(name, "saslStart" | "saslContinue" | "getnonce" | "authenticate");
+    let heartbeat = greeting && client.metadata.is_none() && record.requests > 1;
+    if !login && !heartbeat {
         report(session, body, database, outcome, client.rows, raw);
     }
     for (event, bytes) in std::mem::take(&mut client.notes) {
@@ -522,6 +518,13 @@ fn command(
         answer.push("operationTime", stamp);
     }
     answer
+}
+
+/// Whether bytes are the beginning of TLS, SSH, HTTP or RDP.
+fn is_foreign(raw: &[u8]) -> bool {
+    [&b"\x16\x03"[..], b"SSH-", b"OPTIONS", b"HEAD ", b"POST ", b"\x03\x00\x00"]
+        .iter()
+        .any(|start| raw.starts_with(start))
 }
 
 fn report(session: &Session, body: &Document, database: &str, outcome: Outcome, rows: u64, raw: &[u8]) {

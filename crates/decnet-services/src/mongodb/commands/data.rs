@@ -478,8 +478,8 @@ fn int(number: usize) -> i32 {
 fn storage(state: &State, database: &str, name: &str) -> Document {
     let (count, bytes, indexes) = numbers_of(state, database, name);
     let mut out = Document::new().with("size", int(bytes)).with("count", int(count));
-    if count > 0 {
-        out.push("avgObjSize", int(bytes / count));
+    if let Some(average) = bytes.checked_div(count) {
+        out.push("avgObjSize", int(average));
     }
     let there = state.store.collection(database, name).is_some();
     let size = if there { disk(bytes) as i32 } else { 0 };

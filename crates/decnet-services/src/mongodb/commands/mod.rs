@@ -102,7 +102,7 @@ pub(crate) struct Call<'a> {
 
 /// The commands of the product that are known here: name, since which release, until which, and whether
 /// they answer somebody who is not logged in.
-const COMMANDS: &[(&str, (u32, u32), (u32, u32), bool)] = &[
+const COMMANDS: &[(&str, Release, Release, bool)] = &[
     ("aggregate", (2, 2), ALWAYS, false),
     ("authenticate", (0, 0), ALWAYS, true),
     ("buildInfo", (0, 0), ALWAYS, true),
@@ -183,7 +183,8 @@ const COMMANDS: &[(&str, (u32, u32), (u32, u32), bool)] = &[
     ("validate", (0, 0), ALWAYS, false),
     ("whatsmyuri", (0, 0), ALWAYS, true),
 ];
-const ALWAYS: (u32, u32) = (u32::MAX, 0);
+type Release = (u32, u32);
+const ALWAYS: Release = (u32::MAX, 0);
 
 impl State {
     /// A server that began at `started` microseconds.
@@ -274,9 +275,7 @@ impl State {
         let spelled = self.known().find(|(name, _)| *name == call.name);
         let Some((name, open)) = spelled else {
             let mut text = format!("no such command: '{}'", call.name);
-            if !self.persona.since(5, 0) && self.persona.since(4, 0) {
-                text = format!("no such command: '{}'", call.name);
-            } else if !self.persona.since(3, 4) {
+            if !self.persona.since(3, 0) {
                 text = format!("no such command: {}", call.name);
             }
             return Err(Fault::new(59, text));
