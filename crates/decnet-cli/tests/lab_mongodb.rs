@@ -4,12 +4,11 @@
 
 mod lab_support;
 
-use decnet_core::service::Transport;
 use decnet_logging::event::{Body, Outcome};
 use lab_support::{TestLab, assert_sound, of};
 
 const NMAP: (&str, &str) = ("nmap", "nmap");
-const PYTHON: (&str, &str) = ("python3", "python3-pymongo");
+const PYTHON: (&str, &str) = ("/usr/bin/python3", "python3-pymongo");
 
 #[test]
 fn nmap_names_the_release_and_its_scripts_tell_of_the_identity() {
@@ -60,7 +59,7 @@ fn a_ransom_is_a_story() {
          c.README.README.insert_one({{'text': 'pay 0.02 bitcoin (BTC) to restore your data'}})\n",
         decky.address
     );
-    let said = lab.attack_for(60, "python3", &["-c", &script]);
+    let said = lab.attack_for(60, "/usr/bin/python3", &["-c", &script]);
     assert!(said.status.success() && said.out.contains('@'), "{said:?}");
     let events = lab.finish();
     assert_sound(&events, lab.attacker());

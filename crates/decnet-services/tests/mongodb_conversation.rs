@@ -26,7 +26,7 @@ fn bodies(sink: &MemorySink) -> Vec<Body> {
 
 /// Runs a script of pymongo; what it prints, or nothing where it is not installed.
 async fn pymongo(address: std::net::SocketAddr, script: &str) -> Option<String> {
-    let have = Command::new("python3").args(["-c", "import pymongo"]).stderr(Stdio::null()).status();
+    let have = Command::new("/usr/bin/python3").args(["-c", "import pymongo"]).stderr(Stdio::null()).status();
     if !have.is_ok_and(|status| status.success()) {
         assert!(
             std::env::var("DECNET_TEST_REQUIRE").is_err(),
@@ -37,7 +37,7 @@ async fn pymongo(address: std::net::SocketAddr, script: &str) -> Option<String> 
     }
     let script = script.replace("ADDRESS", &address.to_string());
     let run = tokio::task::spawn_blocking(move || {
-        Command::new("timeout").args(["60", "python3", "-c", &script]).output().unwrap()
+        Command::new("timeout").args(["60", "/usr/bin/python3", "-c", &script]).output().unwrap()
     });
     let output = run.await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
