@@ -1,10 +1,31 @@
-//! MongoDB.
+//! MongoDB: a document store on 27017/tcp.
+//!
+//! `codec` is the wire (BSON and messages), `persona` what differs between releases and platforms, `bait`
+//! what is planted, `store` what is kept, `query` what can be asked of documents, `commands` the commands
+//! over all of them, `server` the conversation.
 
 use decnet_core::ServiceDescriptor;
 use decnet_core::identity::OsFamily;
 use decnet_core::service::{KeyKind, PersonaKey, Port};
 
 use crate::registry::Service;
+
+#[cfg(feature = "servers")]
+mod bait;
+#[cfg(feature = "servers")]
+mod codec;
+#[cfg(feature = "servers")]
+mod commands;
+#[cfg(feature = "servers")]
+mod fault;
+#[cfg(feature = "servers")]
+mod persona;
+#[cfg(feature = "servers")]
+mod query;
+#[cfg(feature = "servers")]
+mod server;
+#[cfg(feature = "servers")]
+mod store;
 
 /// What planning knows of it.
 pub static DESCRIPTOR: ServiceDescriptor = ServiceDescriptor {
@@ -56,4 +77,8 @@ const KEYS: &[PersonaKey] = &[
     },
 ];
 
+#[cfg(feature = "servers")]
+inventory::submit! { Service::served(&DESCRIPTOR, server::build) }
+
+#[cfg(not(feature = "servers"))]
 inventory::submit! { Service::described(&DESCRIPTOR) }
