@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::codec::json::{Json, object};
 use super::error::EsError;
-use super::query::{Present, Query, date, field_values, iso, kind, read};
+use super::query::{Present, Query, compare, date, field_values, iso, kind, read};
 use super::store::{Doc, Index};
 
 /// Deepest nesting.
@@ -147,15 +147,11 @@ fn one(
                 let (key, way) = order.members().first()?;
                 (key == "_key" || key == "_term").then(|| way.text() == Some("desc"))
             });
+            // What counts the same is in the order of the keys.
+            groups.sort_by(|a, b| compare(&a.0, &b.0, 0).unwrap_or(std::cmp::Ordering::Equal));
             match by_key {
-                Some(down) => {
-                    groups.sort_by(|a, b| {
-                        super::query::compare(&a.0, &b.0, 0).unwrap_or(std::cmp::Ordering::Equal)
-                    });
-                    if down {
-                        groups.reverse();
-                    }
-                }
+                Some(true) => groups.reverse(),
+                Some(false) => {}
                 None => groups.sort_by_key(|(_, docs)| std::cmp::Reverse(docs.len())),
             }
             let others: usize = groups.iter().skip(size).map(|(_, docs)| docs.len()).sum();
@@ -197,12 +193,18 @@ fn one(
                     ));
                 }
             };
+            // Months and years are not of one length, and weeks begin on Monday.
+            let months = interval.and_then(Json::text).filter(|_| dates).and_then(months);
+            let shift = if dates && (step - 604_800_000.0).abs() < 1.0 { 345_600_000.0 } else { 0.0 };
             let mut groups: BTreeMap<i64, Vec<Hit<'_>>> = BTreeMap::new();
             for hit in hits {
                 for value in numbers(field, std::slice::from_ref(hit)) {
-                    let key = (value / step).floor();
-                    if groups.len() < BUCKETS || groups.contains_key(&(key as i64)) {
-                        groups.entry(key as i64).or_default().push(*hit);
+                    let key = match months {
+                        Some(count) => month_of(value as i64).div_euclid(count),
+                        None => ((value - shift) / step).floor() as i64,
+                    };
+                    if groups.len() < BUCKETS || groups.contains_key(&key) {
+                        groups.entry(key).or_default().push(*hit);
                     }
                 }
             }
@@ -218,7 +220,10 @@ fn one(
             }
             let mut buckets = Vec::new();
             for (key, docs) in groups {
-                let at = key as f64 * step;
+                let at = match months {
+                    Some(count) => month_begins(key.saturating_mul(count)) as f64,
+                    None => key as f64 * step + shift,
+                };
                 let head = if dates {
                     object! { "key_as_string" => iso(at as i64), "key" => at as i64 }
                 } else {
@@ -250,6 +255,30 @@ fn one(
             format!("[1:1] unknown field [{other}]"),
         ))),
     }
+}
+
+/// How many months a calendar interval has.
+fn months(text: &str) -> Option<i64> {
+    match text {
+        "month" | "1M" | "M" => Some(1),
+        "quarter" | "1q" | "q" => Some(3),
+        "year" | "1y" | "y" => Some(12),
+        _ => None,
+    }
+}
+
+/// The month of a moment, counted from the year 0.
+fn month_of(millis: i64) -> i64 {
+    let days = i32::try_from(millis.div_euclid(86_400_000)).unwrap_or(0);
+    let (year, month, _) = crate::sql::moment::calendar(days);
+    i64::from(year) * 12 + i64::from(month) - 1
+}
+
+/// When such a month begins.
+fn month_begins(month: i64) -> i64 {
+    let year = i32::try_from(month.div_euclid(12)).unwrap_or(1970);
+    let number = u32::try_from(month.rem_euclid(12)).unwrap_or(0) + 1;
+    crate::sql::moment::days(year, number, 1).map_or(0, |days| i64::from(days) * 86_400_000)
 }
 
 /// The length of an interval in milliseconds; months and years by their mean.

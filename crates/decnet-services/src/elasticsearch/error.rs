@@ -6,7 +6,7 @@ use super::codec::json::{Json, object};
 #[derive(Clone, Debug)]
 pub(super) struct EsError {
     pub(super) status: u16,
-    pub(super) kind: String,
+    pub(super) kind: &'static str,
     pub(super) reason: String,
     /// Members behind the reason: index, uuid, line, header, …
     pub(super) more: Vec<(String, Json)>,
@@ -15,19 +15,19 @@ pub(super) struct EsError {
     /// Some are written as a bare text.
     pub(super) bare: bool,
     /// The methods that would do, for 405.
-    pub(super) allow: Option<String>,
+    pub(super) allow: Option<Box<str>>,
     /// Whether it came out of a phase of a search that all shards failed.
     pub(super) phase: Option<&'static str>,
     /// Where it was raised: the node of a shard failure.
-    pub(super) failed_index: Option<(String, String)>,
+    pub(super) failed_index: Option<Box<(String, String)>>,
 }
 
 impl EsError {
     /// With type and reason.
-    pub(super) fn new(status: u16, kind: &str, reason: impl Into<String>) -> EsError {
+    pub(super) fn new(status: u16, kind: &'static str, reason: impl Into<String>) -> EsError {
         EsError {
             status,
-            kind: kind.to_owned(),
+            kind,
             reason: reason.into(),
             more: Vec::new(),
             cause: None,
@@ -80,7 +80,7 @@ impl EsError {
     }
 
     fn body(&self) -> Json {
-        let mut body = object! { "type" => &self.kind, "reason" => &self.reason };
+        let mut body = object! { "type" => self.kind, "reason" => &self.reason };
         if let Json::Map(members) = &mut body {
             members.extend(self.more.iter().cloned());
         }
@@ -108,7 +108,7 @@ impl EsError {
         let root = EsError { cause: None, ..self.clone() };
         let mut error = object! { "root_cause" => vec![root.body()] };
         if let Some(phase) = self.phase {
-            let (index, node) = self.failed_index.clone().unwrap_or_default();
+            let (index, node) = self.failed_index.as_deref().cloned().unwrap_or_default();
             let failed = object! {
                 "shard" => 0, "index" => index, "node" => node, "reason" => self.body(),
             };

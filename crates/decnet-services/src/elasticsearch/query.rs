@@ -793,10 +793,7 @@ pub(super) fn kind<'a>(index: &'a Index, field: &str) -> Option<&'a str> {
         if parts.peek().is_none() {
             return here.get("type").and_then(Json::text).or(Some("object"));
         }
-        at = match here.get("properties").or(here.get("fields")) {
-            Some(inner) => inner,
-            None => return None,
-        };
+        at = here.get("properties").or(here.get("fields"))?;
     }
     None
 }

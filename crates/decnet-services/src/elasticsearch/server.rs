@@ -423,7 +423,7 @@ impl Elasticsearch {
             }
         }
         if let Some(allow) = allow {
-            response = response.with("Allow", allow);
+            response = response.with("Allow", allow.into_string());
         }
         if let Some(warning) = self.persona.warning().filter(|_| status != 401) {
             response = response.with(if self.persona.since(7, 0) { "Warning" } else { "warning" }, warning);
@@ -486,7 +486,7 @@ impl Elasticsearch {
     }
 
     /// An answer to what Netty could not read: the request line of an invalid message is HTTP/1.0.
-    fn malformed(&self, kind: &str, reason: &str) -> Response {
+    fn malformed(&self, kind: &'static str, reason: &str) -> Response {
         let error = EsError::new(400, kind, reason);
         let body = error.answer().compact();
         let mut head = String::from("HTTP/1.0 400 Bad Request\r\n");

@@ -290,7 +290,7 @@ pub(super) fn put_settings(call: &mut Call<'_>) -> Outcome {
         let mut flat = std::collections::BTreeMap::new();
         flatten(&given, "", &mut flat);
         any |= !flat.is_empty();
-        for (name, _) in &flat {
+        for name in flat.keys() {
             let known = [
                 "cluster.",
                 "indices.",

@@ -66,8 +66,10 @@ fn act(
             id.len()
         )));
     }
-    if act == Act::Update {
-        scripts(call, &body)?;
+    if act == Act::Update
+        && let Err(cause) = scripts(call, &body)
+    {
+        return Err(EsError::argument("failed to execute script").because(cause));
     }
     let target = match call.cluster.target(index) {
         Some(name) => name,

@@ -251,7 +251,7 @@ pub(in super::super) fn dispatch(call: &mut Call<'_>, uri: &str, segments: &[Str
         let list =
             if allowed.is_empty() { String::new() } else { format!(", allowed: [{}]", allowed.join(", ")) };
         let mut error = EsError::bare(405, format!("Unexpected http method: {}{list}", call.method));
-        error.allow = Some(allowed.join(","));
+        error.allow = Some(allowed.join(",").into());
         return Err(error);
     }
     if allowed.is_empty() {
@@ -262,7 +262,7 @@ pub(in super::super) fn dispatch(call: &mut Call<'_>, uri: &str, segments: &[Str
     }
     if call.method == "OPTIONS" {
         let mut error = EsError::bare(200, "");
-        error.allow = Some(allowed.join(","));
+        error.allow = Some(allowed.join(",").into());
         return Err(error);
     }
     let mut error = EsError::bare(
@@ -273,6 +273,6 @@ pub(in super::super) fn dispatch(call: &mut Call<'_>, uri: &str, segments: &[Str
             allowed.join(", ")
         ),
     );
-    error.allow = Some(allowed.join(","));
+    error.allow = Some(allowed.join(",").into());
     Err(error)
 }

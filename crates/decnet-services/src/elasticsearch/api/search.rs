@@ -172,7 +172,9 @@ fn read(call: &mut Call<'_>, body: Option<Json>) -> Result<Search, EsError> {
             return Err(EsError::parsing(format!("Unknown key for {token} in [{key}].")));
         }
     }
-    scripts(call, &body)?;
+    if let Err(error) = scripts(call, &body) {
+        return Err(phase(call, error));
+    }
     let mut query = match body.get("query") {
         Some(clause) => query::read(clause, 0)?,
         None => Query::All,
@@ -258,7 +260,11 @@ fn phase(call: &Call<'_>, error: EsError) -> EsError {
         .and_then(|name| call.cluster.resolve(name, call.lookup()).ok())
         .and_then(|names| names.into_iter().next());
     let index = index.or_else(|| call.cluster.indices.keys().next().cloned()).unwrap_or_default();
-    EsError { phase: Some("query"), failed_index: Some((index, call.persona().node_id.clone())), ..error }
+    EsError {
+        phase: Some("query"),
+        failed_index: Some(Box::new((index, call.persona().node_id.clone()))),
+        ..error
+    }
 }
 
 /// What `_source` leaves of a document.
@@ -595,7 +601,7 @@ pub(super) fn scroll(call: &mut Call<'_>) -> Outcome {
         );
         return Err(EsError {
             phase: Some("query"),
-            failed_index: Some((String::new(), call.persona().node_id.clone())),
+            failed_index: Some(Box::new((String::new(), call.persona().node_id.clone()))),
             ..missing
         });
     };

@@ -210,7 +210,7 @@ pub(in super::super) fn bytes(count: u64) -> String {
         if count >= size {
             // Cut, not rounded.
             let tenths = count * 10 / size;
-            return if tenths % 10 == 0 {
+            return if tenths.is_multiple_of(10) {
                 format!("{}{unit}", tenths / 10)
             } else {
                 format!("{}.{}{unit}", tenths / 10, tenths % 10)
