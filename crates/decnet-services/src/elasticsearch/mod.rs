@@ -1,5 +1,26 @@
 //! Elasticsearch REST API.
 
+#[cfg(feature = "servers")]
+mod aggs;
+#[cfg(feature = "servers")]
+mod api;
+#[cfg(feature = "servers")]
+mod bait;
+#[cfg(feature = "servers")]
+mod codec;
+#[cfg(feature = "servers")]
+mod error;
+#[cfg(feature = "servers")]
+mod exploits;
+#[cfg(feature = "servers")]
+mod persona;
+#[cfg(feature = "servers")]
+mod query;
+#[cfg(feature = "servers")]
+mod server;
+#[cfg(feature = "servers")]
+mod store;
+
 use decnet_core::ServiceDescriptor;
 use decnet_core::identity::OsFamily;
 use decnet_core::service::{KeyKind, PersonaKey, Port};
@@ -58,8 +79,8 @@ const KEYS: &[PersonaKey] = &[
         name: "indices",
         aliases: &[],
         kind: KeyKind::List,
-        default: "a set made from the identity",
-        doc: "The indices that are listed and searched.",
+        default: "auto: applications drawn from the identity, and logs",
+        doc: "The indices: `auto`, `none`, `logs`, applications (shop, hr, crm, accounting, portal, helpdesk), or names of your own.",
     },
     PersonaKey {
         name: "tls",
@@ -70,4 +91,7 @@ const KEYS: &[PersonaKey] = &[
     },
 ];
 
+#[cfg(feature = "servers")]
+inventory::submit! { Service::served(&DESCRIPTOR, server::build) }
+#[cfg(not(feature = "servers"))]
 inventory::submit! { Service::described(&DESCRIPTOR) }
