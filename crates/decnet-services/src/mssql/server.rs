@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::codec::{
     Batch, Call, Encryption, Framed, Framer, HEADER, Login, Message, Notice, PACKET_SIZES, Prelogin,
-    TdsVersion, Terms, Tokens, command, emit, kind,
+    TdsVersion, Terms, Tokens, command, emit, kind, old_login,
 };
 use super::engine::{Answer, Client, Note, Run, Shared, State};
 use super::persona::Persona;
@@ -309,6 +309,13 @@ impl Mssql {
                     return Ok(None);
                 }
             }
+        }
+        if message.kind == kind::OLD_LOGIN
+            && let Some((user, password)) = old_login(&message.body)
+        {
+            let credential = Credential::password("tds-login", &user, &password);
+            session.emit_raw(Body::AuthAttempt { credential, outcome: Outcome::Failed }, &message.body);
+            return Ok(None);
         }
         if message.kind != kind::LOGIN || !greeted && persona.encryption != Encryption::Off {
             session.emit_raw(Body::ScanProbe { kind: "malformed".to_owned() }, &message.body);

@@ -155,6 +155,17 @@ impl Login {
     }
 }
 
+/// The user and the password of a login from before 7.0: fields of thirty bytes and their length. Scanners
+/// still send it; no server since 2012 takes it.
+pub(in super::super) fn old_login(body: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let field = |place: usize| {
+        let at = place * 31;
+        let length = usize::from(*body.get(at + 30)?).min(30);
+        Some(body.get(at..at + length)?.to_vec())
+    };
+    Some((field(1)?, field(2)?))
+}
+
 /// The features that a client asks for; `ibExtension` points to where the list is (section 2.2.6.4,
 /// FeatureExt).
 fn features(body: &[u8], at: usize) -> Vec<(u8, Vec<u8>)> {

@@ -5,11 +5,13 @@ mod login;
 mod packet;
 mod prelogin;
 mod request;
+#[cfg(test)]
+mod tests;
 mod text;
 mod token;
 mod types;
 
-pub(super) use login::Login;
+pub(super) use login::{Login, old_login};
 pub(super) use packet::{Framed, Framer, HEADER, Message, PACKET_SIZES, Wrapping, emit, kind};
 pub(super) use prelogin::{Encryption, Prelogin, Terms};
 pub(super) use request::{Batch, Call, Procedure};
