@@ -231,7 +231,7 @@ fn powershell(machine: &Machine, text: &str, ran: &mut Ran) {
     use base64::Engine as _;
     let mut script = text.to_owned();
     // What is encoded is Base64 of UTF-16.
-    if let Some(word) = words(text).into_iter().filter(|word| word.len() > 20).next_back()
+    if let Some(word) = words(text).into_iter().rfind(|word| word.len() > 20)
         && let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(&word)
     {
         let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
@@ -514,7 +514,7 @@ pub(super) fn filter(text: &str, lines: Vec<String>) -> Vec<String> {
     let all = words(text);
     let name = all.first().map(|name| name.to_lowercase()).unwrap_or_default();
     let fold = all.iter().any(|word| word.eq_ignore_ascii_case("/i"));
-    let wanted = all.iter().skip(1).filter(|word| !word.starts_with('/')).cloned().next().unwrap_or_default();
+    let wanted = all.iter().skip(1).filter(|word| !word.starts_with('/')).next().cloned().unwrap_or_default();
     match name.trim_end_matches(".exe") {
         "find" | "findstr" => lines
             .into_iter()

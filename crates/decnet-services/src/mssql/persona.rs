@@ -263,7 +263,7 @@ fn released(text: &str) -> Option<(String, Build)> {
         let wanted = numbers(number);
         let same = BUILDS.iter().filter(|build| numbers(build.number)[..2] == wanted[..2]);
         // The row of the newest build that is not newer.
-        let row = same.clone().filter(|build| numbers(build.number) <= wanted).next_back();
+        let row = same.clone().rfind(|build| numbers(build.number) <= wanted);
         let row = row.or_else(|| same.clone().next())?;
         return Some((number.to_owned(), *row));
     }

@@ -23,7 +23,8 @@ fn messages(bytes: &[u8], pieces: usize) -> Vec<Framed> {
 
 #[test]
 fn the_answer_holds_what_was_asked_and_nothing_else() {
-    let [Framed::Message(message)] = messages(NMAP, 3).try_into().unwrap() else { panic!() };
+    let framed = messages(NMAP, 3);
+    let [Framed::Message(message)] = framed.as_slice() else { panic!("{framed:?}") };
     let prelogin = Prelogin::read(&message.body).unwrap();
     assert_eq!(prelogin.instance(), "MSSQLServer");
     assert_eq!(prelogin.encryption(), Encryption::Off);

@@ -422,7 +422,7 @@ fn scalar(kind: u8, bytes: &[u8], scale: u8) -> Value {
         (token::MONEYN | 0x7a, 4) => Value::Decimal(Decimal::new((number as i32).into(), 4)),
         (token::MONEYN | 0x3c, _) => {
             // The high half comes first.
-            let units = (number << 32 | number >> 32) as i64;
+            let units = number.rotate_right(32) as i64;
             Value::Decimal(Decimal::new(units.into(), 4))
         }
         (token::DECIMALN | token::NUMERICN, length) if length > 1 => {
@@ -439,7 +439,7 @@ fn scalar(kind: u8, bytes: &[u8], scale: u8) -> Value {
         }
         (token::DATETIMN | 0x3d, _) => {
             let (days, ticks) = (i64::from(number as i32), (number >> 32) as i64);
-            Value::Timestamp((days - DAYS_1900) * DAY + ticks * 10_000 / 3)
+            Value::Timestamp((days - DAYS_1900).saturating_mul(DAY).saturating_add(ticks * 10_000 / 3))
         }
         (token::GUID, _) => Value::text(guid_text(bytes)),
         (token::DATEN, _) => Value::Date((number as i64 - DAYS_0001) as i32),
@@ -453,7 +453,7 @@ fn scalar(kind: u8, bytes: &[u8], scale: u8) -> Value {
             let clock = length.saturating_sub(3 + zone);
             let at = micros(whole(&bytes[..clock]), scale);
             let days = whole(bytes.get(clock..clock + 3).unwrap_or_default()) as i64;
-            Value::Timestamp((days - DAYS_0001) * DAY + at)
+            Value::Timestamp((days - DAYS_0001).saturating_mul(DAY).saturating_add(at))
         }
         _ => Value::bytes(bytes),
     }

@@ -13,6 +13,12 @@ use crate::sql::{self, Column, Layout, Outcome, ResultSet, SqlError, Table, Valu
 
 /// Statements of one request, loops unrolled.
 pub(super) const STATEMENTS: u32 = 10_000;
+/// How long one request may compute; other clients wait meanwhile.
+const COMPUTING: Duration = Duration::from_secs(2);
+/// Blocks and conditions within each other, over all texts of a request.
+const BLOCKS: u32 = 48;
+/// Blocks and conditions of one text.
+const CONDITIONS: usize = 128;
 /// Procedures and EXEC within each other; the product's own limit (error 217).
 const NESTING: u32 = 32;
 /// Bytes of one reply.
@@ -51,10 +57,18 @@ impl Run<'_> {
                 "Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32).",
             ));
         }
+        let blocks = tokens.iter().filter(|token| token.is_any(&["if", "while", "begin", "else"])).count();
+        if blocks > CONDITIONS {
+            return self.failed_with(&SqlError::TooComplex, "", 1);
+        }
         self.statements(text, &tokens, 0, tokens.len());
     }
 
     fn statements(&mut self, text: &str, tokens: &[Token<'_>], from: usize, to: usize) {
+        if self.blocks >= BLOCKS {
+            return self.failed_with(&SqlError::TooComplex, "", 1);
+        }
+        self.blocks += 1;
         let mut at = from;
         while at < to && !self.over && self.caught.is_none() {
             if tokens[at].sign(";") {
@@ -63,12 +77,13 @@ impl Run<'_> {
             }
             at = self.one(text, tokens, at, to).max(at + 1);
         }
+        self.blocks -= 1;
     }
 
     /// Carries out the statement at a place; gives the place behind it.
     fn one(&mut self, text: &str, tokens: &[Token<'_>], at: usize, to: usize) -> usize {
         self.budget = self.budget.saturating_sub(1);
-        if self.budget == 0 || self.tokens.len() > REPLY_LIMIT {
+        if self.budget == 0 || self.tokens.len() > REPLY_LIMIT || self.began.elapsed() > COMPUTING {
             // Like a server that is told to stop: what is there is sent.
             self.over = true;
             return to;
@@ -483,7 +498,7 @@ impl Run<'_> {
             }
             let value = match sign {
                 Some(sign) if sign + 1 < end => {
-                    match self.value(&text[tokens[sign].end..tokens[end - 1].end].to_owned()) {
+                    match self.value(&text[tokens[sign].end..tokens[end - 1].end]) {
                         Some(value) => value,
                         None => return,
                     }

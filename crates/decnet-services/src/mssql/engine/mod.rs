@@ -8,6 +8,8 @@ mod product;
 mod script;
 mod security;
 mod system;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -243,6 +245,8 @@ pub(super) struct Run<'a> {
     /// Messages are kept for a CATCH rather than told.
     caught: Option<Notice>,
     catching: u32,
+    blocks: u32,
+    began: std::time::Instant,
 }
 
 impl<'a> Run<'a> {
@@ -268,6 +272,8 @@ impl<'a> Run<'a> {
             over: false,
             caught: None,
             catching: 0,
+            blocks: 0,
+            began: std::time::Instant::now(),
         }
     }
 

@@ -159,10 +159,10 @@ impl Product for TSql<'_> {
             "is_member" | "is_rolemember" => Value::Integer(i64::from(self.sysadmin)),
             "has_perms_by_name" => Value::Integer(i64::from(self.sysadmin)),
             "host_name" => {
-                Value::text(&self.facts.sessions.get(&(session.connection as u16)).map_or("", |s| &s.0))
+                Value::text(self.facts.sessions.get(&(session.connection as u16)).map_or("", |s| &s.0))
             }
             "app_name" => {
-                Value::text(&self.facts.sessions.get(&(session.connection as u16)).map_or("", |s| &s.1))
+                Value::text(self.facts.sessions.get(&(session.connection as u16)).map_or("", |s| &s.1))
             }
             "host_id" => Value::Null,
             "schema_name" => Value::text(match values.first().and_then(Value::integer) {
