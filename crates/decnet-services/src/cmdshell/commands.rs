@@ -514,7 +514,7 @@ pub(super) fn filter(text: &str, lines: Vec<String>) -> Vec<String> {
     let all = words(text);
     let name = all.first().map(|name| name.to_lowercase()).unwrap_or_default();
     let fold = all.iter().any(|word| word.eq_ignore_ascii_case("/i"));
-    let wanted = all.iter().skip(1).filter(|word| !word.starts_with('/')).next().cloned().unwrap_or_default();
+    let wanted = all.iter().skip(1).find(|word| !word.starts_with('/')).cloned().unwrap_or_default();
     match name.trim_end_matches(".exe") {
         "find" | "findstr" => lines
             .into_iter()
