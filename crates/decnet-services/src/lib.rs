@@ -70,6 +70,8 @@ pub mod testing;
 #[cfg(feature = "servers")]
 pub mod bait;
 #[cfg(feature = "servers")]
+pub mod cmdshell;
+#[cfg(feature = "servers")]
 pub mod httpd;
 #[cfg(feature = "servers")]
 pub mod ntlm;

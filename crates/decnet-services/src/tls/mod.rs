@@ -92,13 +92,22 @@ pub enum Opening {
 /// A service's TLS port. Nothing is built before the first handshake.
 pub struct Endpoint {
     settings: Settings,
+    up_to_1_2: bool,
     provider: OnceLock<Result<Arc<dyn Provider>, TlsError>>,
 }
 
 impl Endpoint {
     /// With these settings.
     pub fn new(settings: Settings) -> Endpoint {
-        Endpoint { settings, provider: OnceLock::new() }
+        Endpoint { settings, up_to_1_2: false, provider: OnceLock::new() }
+    }
+
+    /// The same without TLS 1.3: TLS inside a protocol that has to know where its handshake ends cannot have
+    /// the tickets that 1.3 sends behind it.
+    #[must_use]
+    pub fn up_to_1_2(mut self) -> Endpoint {
+        self.up_to_1_2 = true;
+        self
     }
 
     fn provider(&self, session: &Session) -> Result<Arc<dyn Provider>, TlsError> {
@@ -106,7 +115,8 @@ impl Endpoint {
         self.provider
             .get_or_init(|| {
                 let made = Certificate::make(host.identity(), &self.settings.habit, host.clock.seconds())?;
-                let provider = Rustls::new(made, &self.settings.alpn, self.settings.alpn_strict)?;
+                let make = if self.up_to_1_2 { Rustls::up_to_1_2 } else { Rustls::new };
+                let provider = make(made, &self.settings.alpn, self.settings.alpn_strict)?;
                 Ok(Arc::new(provider) as Arc<dyn Provider>)
             })
             .clone()

@@ -28,11 +28,28 @@ impl Rustls {
     /// # Errors
     /// The library refuses the certificate.
     pub fn new(certificate: Certificate, alpn: &[&str], strict: bool) -> Result<Rustls, TlsError> {
+        Rustls::with_versions(certificate, alpn, strict, rustls::DEFAULT_VERSIONS)
+    }
+
+    /// The same without TLS 1.3, for protocols whose servers never had it.
+    ///
+    /// # Errors
+    /// The library refuses the certificate.
+    pub fn up_to_1_2(certificate: Certificate, alpn: &[&str], strict: bool) -> Result<Rustls, TlsError> {
+        Rustls::with_versions(certificate, alpn, strict, &[&rustls::version::TLS12])
+    }
+
+    fn with_versions(
+        certificate: Certificate,
+        alpn: &[&str],
+        strict: bool,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> Result<Rustls, TlsError> {
         let refused = |error: rustls::Error| TlsError::Settings(error.to_string());
         let end_point = Sha256::digest(&certificate.der).to_vec();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(certificate.key));
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .map_err(refused)?
             .with_no_client_auth()
             .with_single_cert(vec![CertificateDer::from(certificate.der)], key)
