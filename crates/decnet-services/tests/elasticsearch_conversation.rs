@@ -1,6 +1,7 @@
 //! An Elasticsearch as a client on a socket sees it: forms by release, login, what an intruder changes, what
 //! is told of it, bounds, and bytes that are no request.
 #![allow(clippy::unwrap_used, reason = "a broken set-up should stop the test where it is")]
+#![allow(clippy::disallowed_methods, reason = "the real client is a process")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,8 +1,10 @@
 //! What the server keeps and computes: one for all connections of a decky.
 
+mod administration;
 mod batch;
 mod calls;
 mod errors;
+mod objects;
 mod procedures;
 mod product;
 mod script;
