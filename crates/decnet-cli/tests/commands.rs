@@ -50,7 +50,7 @@ const SERVICES: [(&str, &str); 25] = [
     ("llmnr", "5355/udp, 5353/udp"),
     ("mongodb", "27017"),
     ("mqtt", "1883"),
-    ("mssql", "1433"),
+    ("mssql", "1433, 1434/udp"),
     ("mysql", "3306"),
     ("pop3", "110, 995 (TLS)"),
     ("postgres", "5432"),

@@ -22,7 +22,7 @@ const SERVICES: &[(&str, &str, &[&str])] = &[
     ("llmnr", "5355/udp, 5353/udp", &[]),
     ("mongodb", "27017", &["mongo_version"]),
     ("mqtt", "1883", &["mqtt_version"]),
-    ("mssql", "1433", &["mssql_version"]),
+    ("mssql", "1433, 1434/udp", &["mssql_version"]),
     ("mysql", "3306", &["mysql_version", "mysql_banner"]),
     ("pop3", "110, 995 (TLS)", &[]),
     ("postgres", "5432", &["pg_version"]),

@@ -23,6 +23,8 @@ fn openings_are_read() {
     assert_eq!(startup.get("application_name"), Some(&b"psql"[..]));
     let Some(Opening::Startup(startup)) = opening(b"\xff\x53MBr\0\0\0") else { panic!() };
     assert_eq!(startup.version, (65_363, 19_778), "what nmap sends");
+    assert!(startup.whole, "a name, an empty value and the end, by chance");
+    let Some(Opening::Startup(startup)) = opening(b"\xff\x53MBr\0\0") else { panic!() };
     assert!(!startup.whole);
 }
 
