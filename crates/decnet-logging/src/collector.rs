@@ -496,16 +496,25 @@ impl Collector {
     fn record(&mut self, bytes: u64, speaker: Speaker, report: Report) -> Speaker {
         let severity = report.body.severity();
         let mut event = Event { schema: SCHEMA, ts: (self.clock)(), seq: 0, speaker, severity, report };
-        self.journal.append(event.ts, bytes, |seq, out| {
+        let mut length = 0;
+        let written = self.journal.append(event.ts, bytes, |seq, out| {
             event.seq = seq;
-            json::encode_into(&event, out).is_ok()
+            let before = out.len();
+            let encoded = json::encode_into(&event, out).is_ok();
+            length = out.len() - before;
+            encoded
         });
         self.events += 1;
         if let Body::EventsDropped { count, delivery: None } = &event.report.body {
             self.dropped = self.dropped.saturating_add(*count);
         }
         self.duties.observe(&event);
-        event.speaker
+        if !written || self.drivers.is_empty() {
+            return event.speaker;
+        }
+        let speaker = event.speaker.clone();
+        self.journal.progress().recent.push(event, length);
+        speaker
     }
 
     /// Writes the batch, with what was lost meanwhile.

@@ -295,7 +295,10 @@ impl Worker {
             let Some(record) = self.tail.record() else { continue };
             let seq = record.seq;
             bytes += record.json.len();
-            let event = serde_json::from_slice(record.json).ok();
+            let event = match self.progress.recent.get(seq) {
+                Some(event) => Some(Event::clone(&event)),
+                None => serde_json::from_slice(record.json).ok(),
+            };
             let found = if event.is_some() { seq } else { seq.saturating_add(1) };
             if expected < found && !self.missed(expected, found) {
                 self.tail.seek(expected);

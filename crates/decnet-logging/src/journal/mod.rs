@@ -43,6 +43,7 @@
 
 mod cursor;
 mod open;
+mod recent;
 mod record;
 mod segment;
 mod sync;

@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::recent::Recent;
 use super::record::{self, Hash, Header};
 use super::sync::Syncer;
 use super::taken::Taken;
@@ -34,6 +35,8 @@ const SEGMENT_AGE: i64 = 86_400_000_000;
 pub(crate) struct Progress {
     state: Mutex<ProgressState>,
     changed: Condvar,
+    /// The newest events.
+    pub(crate) recent: Recent,
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +53,7 @@ impl Progress {
         Progress {
             state: Mutex::new(ProgressState { last, reopens: 0, ended: false }),
             changed: Condvar::new(),
+            recent: Recent::default(),
         }
     }
 
@@ -280,8 +284,8 @@ impl Journal {
         }
     }
 
-    /// Takes one event, made of a datagram of so many bytes: `encode` appends its JSON, given its number. False if it was dropped: nothing can be
-    /// written, and as much waits as may.
+    /// Takes one event, made of a datagram of so many bytes: `encode` appends its JSON, given its number. False
+    /// if it was dropped: nothing can be written, and as much waits as may.
     pub(crate) fn append(
         &mut self,
         time: i64,
